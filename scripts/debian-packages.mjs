@@ -1,0 +1,9 @@
+// The Debian packages that the tests need: real clients and tools to check a server with. The one list of them.
+export const DEBIAN_PACKAGES = [
+  'chromium',
+  'curl',
+  'gnutls-bin', // gnutls-cli
+  'libnss3-tools', // certutil, for Chromium's trust store
+  'openssl',
+  'python3',
+];
