@@ -1,0 +1,246 @@
+/**
+ * A credential: certificate chain plus private key, with names and validity already read. One is only ever made
+ * by {@link createCredential}, which proves it: the chain parses and is put in order, the key belongs to the leaf,
+ * dates and names are read. Nothing else in tlsmith is served.
+ */
+import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+import { inspect, type InspectOptions } from 'node:util';
+import { codeOf, messageOf, TlsmithError } from '../errors.js';
+import {
+  issuerOf,
+  type KeyType,
+  keyTypeOf,
+  namesOf,
+  subjectLinesOf,
+  subjectOf,
+  validityOf,
+} from './certificate-facts.js';
+import { isSelfSigned, type OrderedChain, orderChain } from './certificate-chain.js';
+import { type Finding } from './findings.js';
+import { certificateBlocks, type Origin, privateKeyBlock } from './pem.js';
+import { covers } from './server-name.js';
+
+/** A certificate and its key as PEM, as a file, a database or an issuer gives them. */
+export interface CredentialInput {
+  /** The leaf certificate as PEM, with or without its chain, in any order. */
+  readonly cert: string | Uint8Array;
+  /** The private key as PEM: PKCS#8, PKCS#1 or SEC 1, encrypted or not. */
+  readonly key: string | Uint8Array;
+  /** The passphrase of an encrypted key. */
+  readonly passphrase?: string;
+  /** Further certificates of the chain as PEM, when `cert` does not hold them. */
+  readonly chain?: string | Uint8Array;
+}
+
+/** A proven pair of certificate chain and private key. The key is no enumerable property: it does not print. */
+export interface Credential {
+  /** Identifies chain and key; equal for equal chains. */
+  readonly id: string;
+  /** DNS names (lower-case, possibly `*.`) and canonical IP addresses, from the subjectAltName. */
+  readonly names: readonly string[];
+  /** The chain as PEM, leaf first, without root. */
+  readonly cert: string;
+  /** The private key as unencrypted PKCS#8 PEM. Not enumerable. */
+  readonly key: string;
+  /** The leaf's subject, one attribute a line. */
+  readonly subject: string;
+  /** The issuer's common name, or its whole name when it has none. */
+  readonly issuer: string;
+  /** The leaf's serial number, upper-case hexadecimal. */
+  readonly serialNumber: string;
+  /** SHA-256 of the leaf, as `AB:CD:…`. */
+  readonly fingerprint256: string;
+  /** Start of validity, milliseconds since the epoch. */
+  readonly notBefore: number;
+  /** End of validity, milliseconds since the epoch. */
+  readonly notAfter: number;
+  /** The kind of key. */
+  readonly keyType: KeyType;
+  /** Whether the leaf is signed by itself. */
+  readonly isSelfSigned: boolean;
+  /** What was mended or is worth knowing. */
+  readonly findings: readonly Finding[];
+}
+
+const BRAND = Symbol.for('tlsmith.credential');
+
+/**
+ * Parses and proves a certificate and its key.
+ *
+ * @param input - PEM of certificate and key
+ * @param origin - what to call it in messages, such as `Certificate file /etc/tls/a.pem`
+ * @throws {@link TlsmithError} with `TLS_FILE_EMPTY`, `TLS_PEM_INVALID`, `TLS_PEM_WRONG_KIND`, `TLS_KEY_MISMATCH`,
+ * `TLS_KEY_PASSPHRASE_REQUIRED`, `TLS_KEY_PASSPHRASE_WRONG` or `TLS_KEY_UNSUPPORTED`
+ */
+export function createCredential(
+  input: CredentialInput,
+  origin: CredentialOrigin = DEFAULT_ORIGIN,
+): Credential {
+  const privateKey = readPrivateKey(input, origin.key);
+  const certificates = readCertificates(input, origin.cert);
+  const keyType = keyTypeOf(privateKey, origin.key);
+  const chain = orderChain(certificates, privateKey, origin.cert);
+  if (chain === undefined) throw mismatch(certificates, keyType, origin);
+  return describe(chain, privateKey, { keyType, origin: origin.cert });
+}
+
+/** What certificate and key are called in messages. */
+export interface CredentialOrigin {
+  /** For the certificate. */
+  readonly cert: Origin;
+  /** For the key. */
+  readonly key: Origin;
+}
+
+const DEFAULT_ORIGIN: CredentialOrigin = { cert: 'The certificate', key: 'The private key' };
+
+/** Whether `value` is a proven credential, also one of another copy of the package. */
+export function isCredential(value: unknown): value is Credential {
+  return typeof value === 'object' && value !== null && BRAND in value;
+}
+
+/**
+ * Proves by OpenSSL itself that this Node can serve `credential`.
+ * @throws {@link TlsmithError} `TLS_KEY_UNSUPPORTED` with OpenSSL's reason
+ */
+export function assertServable(credential: Credential): void {
+  try {
+    createSecureContext({ cert: credential.cert, key: credential.key });
+  } catch (error) {
+    throw new TlsmithError(
+      'TLS_KEY_UNSUPPORTED',
+      `This Node refuses to serve the certificate for ${credential.names.join(', ')}: ${messageOf(error)}.`,
+      { cause: error, hint: 'Re-issue it with a modern key and a SHA-256 signature.' },
+    );
+  }
+}
+
+/** Whether the credential is in date at `now`. */
+export function isInDate(credential: Credential, now: number): boolean {
+  return credential.notBefore <= now && now < credential.notAfter;
+}
+
+/** Whether the credential covers `serverName`, exactly or by a one-level wildcard. */
+export function coversName(credential: Credential, serverName: string): boolean {
+  return covers(credential.names, serverName);
+}
+
+function readPrivateKey(input: CredentialInput, origin: Origin): KeyObject {
+  const pem = privateKeyBlock(input.key, origin);
+  try {
+    return createPrivateKey({
+      key: pem,
+      ...(input.passphrase === undefined ? {} : { passphrase: input.passphrase }),
+    });
+  } catch (error) {
+    throw unreadableKey(error, { pem, origin, passphrase: input.passphrase });
+  }
+}
+
+function unreadableKey(
+  error: unknown,
+  { pem, origin, passphrase }: { pem: string; origin: Origin; passphrase: string | undefined },
+): TlsmithError {
+  const isEncrypted = pem.includes('BEGIN ENCRYPTED PRIVATE KEY') || pem.includes('Proc-Type: 4,ENCRYPTED');
+  if (isEncrypted && (passphrase === undefined || codeOf(error) === 'ERR_MISSING_PASSPHRASE')) {
+    return new TlsmithError(
+      'TLS_KEY_PASSPHRASE_REQUIRED',
+      `${origin} is encrypted and no passphrase was given.`,
+      {
+        hint: 'Set `passphrase`.',
+      },
+    );
+  }
+  if (isEncrypted) {
+    // The cause is left out on purpose: nothing about the attempt belongs into a log.
+    return new TlsmithError(
+      'TLS_KEY_PASSPHRASE_WRONG',
+      `The passphrase given does not open ${origin} (length ${passphrase?.length ?? 0}, trailing newline: ${passphrase?.endsWith('\n') === true ? 'yes' : 'no'}).`,
+      { hint: 'Check the passphrase; one read from a file often ends in a newline.' },
+    );
+  }
+  return new TlsmithError(
+    'TLS_PEM_INVALID',
+    `${origin} cannot be read as a private key: ${messageOf(error)}.`,
+    {
+      hint: 'Copy the whole file again; accepted are PKCS#8, PKCS#1 and SEC 1 in PEM.',
+    },
+  );
+}
+
+function readCertificates(input: CredentialInput, origin: Origin): X509Certificate[] {
+  const blocks = certificateBlocks(input.cert, origin);
+  if (input.chain !== undefined) blocks.push(...certificateBlocks(input.chain, `The chain of ${origin}`));
+  return blocks.map((block) => {
+    try {
+      return new X509Certificate(block);
+    } catch (error) {
+      throw new TlsmithError(
+        'TLS_PEM_INVALID',
+        `${origin} cannot be read as a certificate: ${messageOf(error)}.`,
+        {
+          cause: error,
+          hint: 'Copy the whole file again.',
+        },
+      );
+    }
+  });
+}
+
+function mismatch(
+  certificates: readonly X509Certificate[],
+  keyType: KeyType,
+  origin: CredentialOrigin,
+): TlsmithError {
+  const leaf = certificates[0];
+  return new TlsmithError(
+    'TLS_KEY_MISMATCH',
+    `${origin.key} (${keyType}) does not belong to ${origin.cert} (${leaf === undefined ? '' : briefly(leaf)}).`,
+    { hint: 'Give the key that the certificate was requested with, or request a certificate for this key.' },
+  );
+}
+
+function briefly(certificate: X509Certificate): string {
+  return `${publicKeyTypeOf(certificate)}, ${subjectOf(certificate)}, serial ${certificate.serialNumber}`;
+}
+
+function publicKeyTypeOf(certificate: X509Certificate): string {
+  try {
+    return certificate.publicKey.asymmetricKeyType ?? 'unknown key';
+  } catch {
+    return 'unknown key'; // Of a kind that this OpenSSL cannot read.
+  }
+}
+
+function describe(
+  chain: OrderedChain,
+  privateKey: KeyObject,
+  { keyType, origin }: { keyType: KeyType; origin: Origin },
+): Credential {
+  const [leaf] = chain.certificates;
+  const cert = chain.certificates.map((certificate) => certificate.toString()).join('');
+  const credential = {
+    id: createHash('sha256').update(cert).digest('base64url'),
+    names: namesOf(leaf),
+    cert,
+    subject: subjectLinesOf(leaf),
+    issuer: issuerOf(leaf),
+    serialNumber: leaf.serialNumber,
+    fingerprint256: leaf.fingerprint256,
+    ...validityOf(leaf, origin),
+    keyType,
+    isSelfSigned: isSelfSigned(leaf),
+    findings: chain.findings,
+  };
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  // A getter, and an inspect of its own, so that no depth of printing shows the key.
+  Object.defineProperties(credential, {
+    key: { get: () => key },
+    [BRAND]: { value: true },
+    [inspect.custom]: {
+      value: (_depth: number, options: InspectOptions) => inspect({ ...credential }, options),
+    },
+  });
+  return Object.freeze(credential) as Credential & typeof credential;
+}

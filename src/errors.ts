@@ -1,0 +1,122 @@
+/**
+ * The one error class of tlsmith and the list of its codes. `code` is the contract, the message is for a
+ * person: what was attempted, on what, and what to check. Key material never appears in a message or a fact.
+ */
+
+/** Every code a {@link TlsmithError} can carry; each is explained in docs/errors.md. */
+export type TlsmithErrorCode = (typeof ERROR_CODES)[number];
+
+/** All error codes, in the order of docs/errors.md. */
+export const ERROR_CODES = [
+  'ADDRESS_NOT_LOCAL',
+  'CLIENT_HELLO_INVALID',
+  'CLIENT_HELLO_TIMEOUT',
+  'CLIENT_HELLO_TOO_LARGE',
+  'CLOSED',
+  'DEFAULT_NAME_NOT_COVERED',
+  'HANDSHAKE_FAILED',
+  'HANDSHAKE_TIMEOUT',
+  'ISSUANCE_FAILED',
+  'ISSUED_CREDENTIAL_INVALID',
+  'LISTEN_FAILED',
+  'NAME_NOT_ALLOWED',
+  'NAME_NOT_MANAGED',
+  'NOT_STARTED',
+  'PORT_IN_USE',
+  'PORT_PRIVILEGED',
+  'SERVED_CERTIFICATE_DIFFERS',
+  'SERVER_NAME_INVALID',
+  'SERVER_NAME_UNKNOWN',
+  'SOCKET_PATH_IN_USE',
+  'SOCKET_PATH_TOO_LONG',
+  'SOURCE_ANSWER_INVALID',
+  'SOURCE_FAILED',
+  'SOURCE_TIMEOUT',
+  'STORAGE_CORRUPT',
+  'STORAGE_KEY_INVALID',
+  'STORAGE_LEASE_LOST',
+  'STORAGE_NOT_WRITABLE',
+  'STORAGE_UNREADABLE',
+  'STORAGE_VERSION_CONFLICT',
+  'TLS_CERT_EXPIRED',
+  'TLS_CERT_NOT_YET_VALID',
+  'TLS_CERT_NO_NAMES',
+  'TLS_CHAIN_OUT_OF_ORDER',
+  'TLS_CHAIN_UNRELATED',
+  'TLS_FILE_EMPTY',
+  'TLS_FILE_IS_DIRECTORY',
+  'TLS_FILE_NOT_FOUND',
+  'TLS_FILE_UNREADABLE',
+  'TLS_KEY_MISMATCH',
+  'TLS_KEY_PASSPHRASE_REQUIRED',
+  'TLS_KEY_PASSPHRASE_WRONG',
+  'TLS_KEY_UNSUPPORTED',
+  'TLS_PEM_INVALID',
+  'TLS_PEM_WRONG_KIND',
+  'TLS_PLAIN_HTTP_ON_TLS_PORT',
+] as const;
+
+/** What a {@link TlsmithError} is made of besides code and message. */
+export interface TlsmithErrorDetails {
+  /** What to do about it, in one or two sentences. */
+  readonly hint?: string;
+  /** The error this one was made from. */
+  readonly cause?: unknown;
+  /** Further facts, which become fields of the error: `path`, `port`, `serverName`, … Never a secret. */
+  readonly [fact: string]: unknown;
+}
+
+const BRAND = Symbol.for('tlsmith.error');
+
+/**
+ * A fault of the world (a file, a peer, a certificate authority, a port), with a stable `code`.
+ * Misuse of the API throws a `TypeError` instead.
+ */
+export class TlsmithError extends Error {
+  /** The stable code; see docs/errors.md. */
+  readonly code: TlsmithErrorCode;
+  /** What to do about it. */
+  declare readonly hint?: string;
+  /** Facts such as `path`, `port` or `serverName`. */
+  readonly [fact: string]: unknown;
+
+  /**
+   * @param code - the stable code
+   * @param message - what was attempted, on what, and why it failed
+   * @param details - hint, cause and further facts
+   */
+  constructor(code: TlsmithErrorCode, message: string, details: TlsmithErrorDetails = {}) {
+    const { cause, ...facts } = details;
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'TlsmithError';
+    this.code = code;
+    Object.assign(this, facts);
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+}
+
+/**
+ * Whether `error` is a {@link TlsmithError}, also one from another copy of the package (ESM beside CJS).
+ *
+ * @example
+ * ```ts
+ * try { await secure.listen(443); } catch (error) {
+ *   if (isTlsmithError(error) && error.code === 'PORT_IN_USE') console.error(error.hint);
+ * }
+ * ```
+ */
+export function isTlsmithError(error: unknown): error is TlsmithError {
+  return typeof error === 'object' && error !== null && BRAND in error;
+}
+
+/** The `code` of anything thrown (`ENOENT`, `ERR_TLS_…`, a tlsmith code), or undefined. */
+export function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** The message of anything thrown; never throws itself. */
+export function messageOf(error: unknown): string {
+  if (typeof error === 'object' && error !== null && 'message' in error) return String(error.message);
+  return String(error);
+}
