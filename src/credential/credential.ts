@@ -171,7 +171,10 @@ function unreadableKey(
 
 function readCertificates(input: CredentialInput, origin: Origin): X509Certificate[] {
   const blocks = certificateBlocks(input.cert, origin);
-  if (input.chain !== undefined) blocks.push(...certificateBlocks(input.chain, `The chain of ${origin}`));
+  // An empty text is how a database without a chain column says that there is none.
+  if (input.chain !== undefined && input.chain !== '') {
+    blocks.push(...certificateBlocks(input.chain, `The chain of ${origin}`));
+  }
   return blocks.map((block) => {
     try {
       return new X509Certificate(block);

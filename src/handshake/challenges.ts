@@ -1,0 +1,78 @@
+/**
+ * The ACME challenges that are answered right now, keyed by what a validator asks for: an identifier (RFC 8737) or
+ * a token (RFC 8555 §8.3). Many may be open at once, also several for one identifier (the latest answers).
+ */
+import { createServer, type Server } from 'node:tls';
+import { createCredential, type Credential } from '../credential/credential.js';
+import { normalizeServerName } from '../credential/server-name.js';
+import { type ChallengeAnswer } from '../sources/certificate-source.js';
+import { type ClientHello } from './client-hello.js';
+
+/** RFC 8737 §6.2. */
+export const ACME_TLS_PROTOCOL = 'acme-tls/1';
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const LINGER_MS = 1_000;
+
+/** Whether the client is a validator: `acme-tls/1` is all it offers (RFC 8737 §3). */
+export function isValidator(hello: Pick<ClientHello, 'protocols'>): boolean {
+  return hello.protocols.length === 1 && hello.protocols[0] === ACME_TLS_PROTOCOL;
+}
+
+/** The open challenges. */
+export class Challenges {
+  readonly #credentials = new Map<string, Credential[]>();
+  readonly #keyAuthorizations = new Map<string, string>();
+
+  /** Answers a challenge until the returned function is called. */
+  add(challenge: ChallengeAnswer): () => void {
+    return challenge.type === 'http-01' ? this.#addToken(challenge) : this.#addIdentifier(challenge);
+  }
+
+  /** The validation certificate for an SNI as it was sent. */
+  credentialFor(serverName: string | undefined): Credential | undefined {
+    const identifier = serverName === undefined ? undefined : normalizeServerName(serverName);
+    return identifier === undefined ? undefined : this.#credentials.get(identifier)?.at(-1);
+  }
+
+  /** What an `http-01` token is answered with. */
+  keyAuthorizationFor(token: string): string | undefined {
+    return this.#keyAuthorizations.get(token);
+  }
+
+  #addToken({ token, keyAuthorization }: ChallengeAnswer & { type: 'http-01' }): () => void {
+    this.#keyAuthorizations.set(token, keyAuthorization);
+    return () => this.#keyAuthorizations.delete(token);
+  }
+
+  #addIdentifier({ identifier, credential: input }: ChallengeAnswer & { type: 'tls-alpn-01' }): () => void {
+    const credential = createCredential(input);
+    const open = this.#credentials.get(identifier) ?? [];
+    this.#credentials.set(identifier, [...open, credential]);
+    return () => {
+      const left = (this.#credentials.get(identifier) ?? []).filter((other) => other !== credential);
+      if (left.length === 0) this.#credentials.delete(identifier);
+      else this.#credentials.set(identifier, left);
+    };
+  }
+}
+
+/** A server that shows one validation certificate and then closes: the application never sees its connections. */
+export function createChallengeServer(credential: Credential): Server {
+  const server = createServer({
+    cert: credential.cert,
+    key: credential.key,
+    ALPNProtocols: [ACME_TLS_PROTOCOL],
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+  });
+  server.on('secureConnection', (socket) => {
+    // RFC 8737 §3: no application data; the validator has seen the certificate and closes.
+    socket.on('error', () => socket.destroy());
+    socket.setTimeout(LINGER_MS, () => socket.destroy());
+    socket.end();
+  });
+  server.on('tlsClientError', (_error, socket) => {
+    socket.destroy();
+  });
+  return server;
+}

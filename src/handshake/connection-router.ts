@@ -1,0 +1,335 @@
+/**
+ * Every raw connection begins here. The ClientHello is read before any TLS state exists; then the connection goes
+ * to the TLS server that completes it, to a challenge server, to the plain HTTP answer, or is refused. The hot path
+ * (one segment, a name whose credential is at hand) runs in a single turn without waiting or touching a file.
+ */
+import { type Socket } from 'node:net';
+import { type TLSSocket } from 'node:tls';
+import { type Clock } from '../clock.js';
+import { type Credential } from '../credential/credential.js';
+import { normalizeServerName } from '../credential/server-name.js';
+import { type TlsmithErrorCode } from '../errors.js';
+import { type AlertName, refuse } from './alert.js';
+import { type Challenges, createChallengeServer, isValidator } from './challenges.js';
+import { type ClientHello, ClientHelloReader, type ClientHelloResult } from './client-hello.js';
+import { type CredentialResolver, isPromise, type Selection } from './credential-resolver.js';
+import { type TlsServers } from './tls-servers.js';
+
+/** How long a client may take to send its hello. */
+export const HELLO_TIMEOUT_MS = 5_000;
+/** How many connections may wait for a credential that is not there yet. */
+export const LONGEST_QUEUE = 1_000;
+
+/** Why a connection did not get as far as a handshake. */
+export type RefusalCode = Extract<
+  TlsmithErrorCode,
+  | 'CLIENT_HELLO_INVALID'
+  | 'CLIENT_HELLO_TIMEOUT'
+  | 'CLIENT_HELLO_TOO_LARGE'
+  | 'SERVER_NAME_INVALID'
+  | 'SERVER_NAME_UNKNOWN'
+  | 'TLS_PLAIN_HTTP_ON_TLS_PORT'
+  | 'HANDSHAKE_FAILED'
+>;
+
+/** What the router needs. */
+export interface RouterOptions {
+  readonly resolver: CredentialResolver;
+  readonly challenges: Challenges;
+  readonly clock: Clock;
+  /** Whether a name that no source knows is refused (alert 112) instead of served the default. */
+  readonly refusesUnknownNames: boolean;
+  /** Takes over a connection that speaks plain HTTP; its first bytes have been pushed back. */
+  readonly plainHttp: (socket: Socket) => void;
+  /** Told of every connection that is turned away, and why. */
+  readonly refused: (code: RefusalCode, facts: RefusalFacts) => void;
+  /** Told when the last connection has closed. */
+  readonly idle: () => void;
+}
+
+/** Facts for log and metrics about a connection that was turned away. */
+export interface RefusalFacts {
+  readonly remoteAddress: string | undefined;
+  readonly reason: string;
+  readonly serverName?: string;
+  readonly cause?: unknown;
+}
+
+/** Routes connections by their ClientHello. */
+export class ConnectionRouter {
+  readonly #options: RouterOptions;
+  /** Every open connection and the server name it asked for. */
+  readonly #connections = new Map<Socket, string | undefined>();
+  /** Those whose handshake is not complete. */
+  readonly #unsecured = new Set<Socket>();
+  #waiting = 0;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+  }
+
+  /** How many connections are open: in the hello, in the handshake, or in use. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** How many connections wait for a credential that is not there yet. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Takes a raw connection whose handshake is to be completed by one of `servers`. */
+  accept(socket: Socket, servers: TlsServers): void {
+    // An http.Server accepts half-open connections, but over TLS they would outlive clients that have left.
+    socket.allowHalfOpen = false;
+    this.#connections.set(socket, undefined);
+    this.#unsecured.add(socket);
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      this.#unsecured.delete(socket);
+      if (this.#connections.size === 0) this.#options.idle();
+    });
+    socket.on('error', () => {
+      // 'close' follows; the reason of a broken connection is the peer's.
+    });
+    this.#readHello(socket, servers);
+  }
+
+  /** Told when a handshake is complete. */
+  secured(socket: TLSSocket): void {
+    const raw = rawSocketOf(socket);
+    if (raw === undefined) return;
+    this.#unsecured.delete(raw);
+    // A resumed TLS 1.2 connection does not know its name (nodejs/node#57175); the hello did.
+    if (typeof socket.servername !== 'string')
+      Object.assign(socket, { servername: this.#connections.get(raw) ?? false });
+  }
+
+  /** Ends connections at once: those whose handshake is not complete, or all. */
+  destroy(which: 'unsecured' | 'all'): void {
+    const sockets = which === 'all' ? this.#connections.keys() : this.#unsecured;
+    for (const socket of [...sockets]) socket.destroy();
+  }
+
+  #readHello(socket: Socket, servers: TlsServers): void {
+    const { clock } = this.#options;
+    const reader = new ClientHelloReader();
+    const deadline = clock.setTimeout(() => {
+      const reason = `${reader.bytes.length} bytes within ${HELLO_TIMEOUT_MS} ms`;
+      this.#turnAway(socket, 'CLIENT_HELLO_TIMEOUT', { reason });
+      socket.destroy();
+    }, HELLO_TIMEOUT_MS);
+    const stop = (): void => {
+      clock.clearTimeout(deadline);
+      socket.removeListener('data', onData);
+      socket.removeListener('close', stop);
+    };
+    const onData = (chunk: Buffer): void => {
+      const result = reader.push(chunk);
+      if (result.kind === 'incomplete') return;
+      stop();
+      socket.pause();
+      socket.unshift(reader.bytes);
+      this.#route(socket, servers, result);
+    };
+    socket.on('close', stop);
+    socket.on('data', onData);
+  }
+
+  #route(
+    socket: Socket,
+    servers: TlsServers,
+    result: Exclude<ClientHelloResult, { kind: 'incomplete' }>,
+  ): void {
+    switch (result.kind) {
+      case 'hello':
+        this.#routeHello(socket, servers, result.hello);
+        return;
+      case 'plain-text':
+        this.#turnAway(socket, 'TLS_PLAIN_HTTP_ON_TLS_PORT', { reason: 'the first bytes are no TLS' });
+        this.#options.plainHttp(socket);
+        return;
+      case 'too-large':
+        this.#refuse(socket, 'decode_error', {
+          code: 'CLIENT_HELLO_TOO_LARGE',
+          reason: 'the ClientHello is over 16 KiB',
+        });
+        return;
+      case 'invalid':
+        this.#refuse(socket, 'decode_error', { code: 'CLIENT_HELLO_INVALID', reason: result.reason });
+    }
+  }
+
+  #routeHello(socket: Socket, servers: TlsServers, hello: ClientHello): void {
+    this.#connections.set(socket, hello.serverName);
+    if (isValidator(hello)) {
+      this.#routeValidator(socket, hello);
+      return;
+    }
+    const selection = this.#select(socket, hello);
+    if (!isPromise(selection)) {
+      this.#handOff(socket, servers, { hello, credential: selection });
+      return;
+    }
+    this.#waitFor(selection, socket, (credential) => {
+      this.#handOff(socket, servers, { hello, credential });
+    });
+  }
+
+  #waitFor(
+    selection: Promise<Credential | undefined>,
+    socket: Socket,
+    goOn: (credential: Credential | undefined) => void,
+  ): void {
+    let isWaiting = true;
+    const stopReading = readAhead(socket);
+    const stop = (): void => {
+      if (isWaiting) this.#waiting -= 1;
+      isWaiting = false;
+    };
+    this.#waiting += 1;
+    socket.once('close', stop);
+    void selection
+      .then((credential) => {
+        if (socket.destroyed) return;
+        stopReading();
+        goOn(credential);
+      })
+      .catch((error: unknown) => {
+        this.#fail(socket, error);
+      })
+      .finally(() => {
+        stop();
+        socket.removeListener('close', stop);
+      });
+  }
+
+  #routeValidator(socket: Socket, hello: ClientHello): void {
+    const credential = this.#options.challenges.credentialFor(hello.serverName);
+    if (credential === undefined) {
+      this.#refuse(socket, 'unrecognized_name', {
+        code: 'SERVER_NAME_UNKNOWN',
+        reason: 'an ACME validator asked for a name that no challenge is open for',
+        serverName: printable(hello.serverName),
+      });
+      return;
+    }
+    createChallengeServer(credential).emit('connection', socket);
+  }
+
+  #select(socket: Socket, hello: ClientHello): Selection {
+    const { resolver, refusesUnknownNames } = this.#options;
+    const options = { mayWait: this.#waiting < LONGEST_QUEUE };
+    if (hello.serverName === undefined) return resolver.default(socket.localAddress, options);
+    const serverName = normalizeServerName(hello.serverName);
+    // A name that is none by grammar belongs to nobody: it is refused by #handOff like an unknown one.
+    if (serverName === undefined) return undefined;
+    const selection = resolver.find(serverName, options);
+    if (refusesUnknownNames) return selection;
+    if (isPromise(selection)) {
+      return selection.then((credential) => credential ?? resolver.default(socket.localAddress, options));
+    }
+    return selection ?? resolver.default(socket.localAddress, options);
+  }
+
+  #handOff(socket: Socket, servers: TlsServers, { hello, credential }: Selected): void {
+    if (credential === undefined) {
+      this.#refuseName(socket, hello.serverName);
+      return;
+    }
+    try {
+      servers.serverFor(credential, hello).emit('connection', socket);
+    } catch (error) {
+      this.#fail(socket, error);
+    }
+  }
+
+  #refuseName(socket: Socket, serverName: string | undefined): void {
+    if (serverName === undefined) {
+      this.#refuse(socket, 'handshake_failure', {
+        code: 'SERVER_NAME_UNKNOWN',
+        reason: 'the client sent no server name and no source has a default certificate',
+      });
+      return;
+    }
+    const isValid = normalizeServerName(serverName) !== undefined;
+    this.#refuse(socket, 'unrecognized_name', {
+      code: isValid ? 'SERVER_NAME_UNKNOWN' : 'SERVER_NAME_INVALID',
+      reason: isValid
+        ? 'no source has a certificate for this name'
+        : 'the server name is neither a DNS name nor an IP address',
+      serverName: printable(serverName),
+    });
+  }
+
+  #fail(socket: Socket, cause: unknown): void {
+    this.#refuse(socket, 'internal_error', {
+      code: 'HANDSHAKE_FAILED',
+      reason: 'the TLS server could not take the connection',
+      cause,
+    });
+  }
+
+  #refuse(socket: Socket, alert: AlertName, { code, ...facts }: Refusal): void {
+    this.#turnAway(socket, code, facts);
+    refuse(socket, alert);
+  }
+
+  #turnAway(socket: Socket, code: RefusalCode, facts: Omit<RefusalFacts, 'remoteAddress'>): void {
+    this.#options.refused(code, { remoteAddress: socket.remoteAddress, ...facts });
+  }
+}
+
+/** What a client may send beyond its hello before it is answered. */
+const LONGEST_READ_AHEAD = 65_536;
+
+/**
+ * Goes on reading while a connection waits, because a paused socket does not notice that its client has left; gives
+ * everything back when the returned function is called.
+ */
+function readAhead(socket: Socket): () => void {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const onData = (chunk: Buffer): void => {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > LONGEST_READ_AHEAD) socket.destroy();
+  };
+  const onEnd = (): void => {
+    socket.destroy();
+  };
+  socket.on('data', onData);
+  socket.on('end', onEnd);
+  socket.resume();
+  return () => {
+    socket.removeListener('data', onData);
+    socket.removeListener('end', onEnd);
+    socket.pause();
+    socket.unshift(Buffer.concat(chunks));
+  };
+}
+
+/**
+ * The socket under a TLS socket. Node has no public name for it, and nothing else connects the two; where a Node
+ * should lack it, only the name of resumed TLS 1.2 sessions and a faster close are lost.
+ */
+function rawSocketOf(socket: TLSSocket): Socket | undefined {
+  return Reflect.get(socket, '_parent') as Socket | undefined;
+}
+
+interface Selected {
+  readonly hello: ClientHello;
+  readonly credential: Credential | undefined;
+}
+
+interface Refusal extends Omit<RefusalFacts, 'remoteAddress'> {
+  readonly code: RefusalCode;
+}
+
+const LONGEST_PRINTED_NAME = 80;
+
+/** A server name as a stranger sent it, made safe for a log line. */
+function printable(serverName = ''): string {
+  const shown = serverName.slice(0, LONGEST_PRINTED_NAME).replace(/[^\x21-\x7e]/g, '?');
+  return serverName.length > LONGEST_PRINTED_NAME ? `${shown}…` : shown;
+}

@@ -1,0 +1,101 @@
+/**
+ * In-handshake mode: options for a TLS server that nothing may be attached to. SNI, ALPN and challenges are answered
+ * from inside the handshake, which knows the traps of NODE_TLS §1.2: in TLS 1.3 ALPN comes before SNI, and in TLS 1.2
+ * after it.
+ */
+import { type SecureContext, type TlsOptions, type TLSSocket } from 'node:tls';
+import { ACME_TLS_PROTOCOL, type Challenges, isValidator } from './challenges.js';
+import { type TicketKeys } from './ticket-keys.js';
+import { type TlsSettings, tlsServerOptions } from './tls-settings.js';
+import { type Credential } from '../credential/credential.js';
+
+/** What in-handshake mode is made from. */
+export interface InHandshakeOptions {
+  readonly settings: TlsSettings;
+  readonly ticketKeys: TicketKeys;
+  readonly sessionIdContext: string;
+  readonly challenges: Challenges;
+  /** The resolver, for an SNI as it was sent; undefined = the default context. */
+  readonly resolve: (serverName: string) => Promise<SecureContext | undefined>;
+  /** A validation certificate as a context. */
+  readonly contextOf: (credential: Credential) => SecureContext;
+  /** The certificate for clients without SNI; it stays as it is for the life of the server it is given to. */
+  readonly defaultCredential: Credential | undefined;
+}
+
+type SniCallback = (error: Error | null, context?: SecureContext) => void;
+
+/** Options for `https.createServer`, `http2.createSecureServer`, `tls.createServer`. */
+export function inHandshakeOptions(options: InHandshakeOptions): TlsOptions {
+  const { settings, ticketKeys, sessionIdContext, defaultCredential } = options;
+  const callbacks = new TlsCallbacks(options);
+  return {
+    ...tlsServerOptions(settings),
+    ticketKeys: ticketKeys.current.secret,
+    sessionIdContext,
+    ...(defaultCredential === undefined ? {} : { cert: defaultCredential.cert, key: defaultCredential.key }),
+    // Plain functions, because node gives them the socket as `this`.
+    SNICallback(this: TLSSocket | undefined, serverName: string, callback: SniCallback) {
+      callbacks.selectContext(this, serverName, callback);
+    },
+    ALPNCallback(this: TLSSocket | undefined, hello: { servername: string; protocols: string[] }) {
+      return callbacks.selectProtocol(this, hello);
+    },
+  };
+}
+
+class TlsCallbacks {
+  readonly #options: InHandshakeOptions;
+  /** Sockets on which `acme-tls/1` was negotiated before SNI is asked (TLS 1.3). */
+  readonly #validators = new WeakSet<TLSSocket>();
+
+  constructor(options: InHandshakeOptions) {
+    this.#options = options;
+  }
+
+  selectContext(socket: TLSSocket | undefined, serverName: string, callback: SniCallback): void {
+    if (socket !== undefined && this.#validators.has(socket)) {
+      callback(null, this.#challengeContext(serverName));
+      return;
+    }
+    this.#options.resolve(serverName).then(
+      (context) => {
+        callback(null, context);
+      },
+      () => {
+        callback(null);
+      },
+    );
+  }
+
+  selectProtocol(socket: TLSSocket | undefined, { servername, protocols }: AlpnQuestion): string | undefined {
+    if (!isValidator({ protocols }))
+      return offeredBy(socket).find((protocol) => protocols.includes(protocol));
+    const context = this.#challengeContext(servername);
+    if (socket === undefined || context === undefined) return undefined;
+    this.#validators.add(socket);
+    // Decides TLS 1.2, where SNI has been answered already; in TLS 1.3 SNI comes later and decides. Typed since @types/node 22.
+    (socket as TLSSocket & { setKeyCert(context: SecureContext): void }).setKeyCert(context);
+    return ACME_TLS_PROTOCOL;
+  }
+
+  #challengeContext(serverName: string): SecureContext | undefined {
+    const { challenges, contextOf } = this.#options;
+    const credential = challenges.credentialFor(serverName);
+    return credential === undefined ? undefined : contextOf(credential);
+  }
+}
+
+interface AlpnQuestion {
+  readonly servername: string;
+  readonly protocols: readonly string[];
+}
+
+const HTTP1 = ['http/1.1'];
+const HTTP1_AND_2 = ['h2', 'http/1.1'];
+
+/** What the server that the options were given to can speak: HTTP/2 servers are known by `updateSettings`. */
+function offeredBy(socket: TLSSocket | undefined): readonly string[] {
+  const server: unknown = socket === undefined ? undefined : Reflect.get(socket, 'server');
+  return typeof server === 'object' && server !== null && 'updateSettings' in server ? HTTP1_AND_2 : HTTP1;
+}

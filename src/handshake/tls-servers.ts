@@ -1,0 +1,120 @@
+/**
+ * The TLS servers of one policy in front of one application: one per credential, so that what a client gets is the
+ * default context of its server. That needs no SNICallback in the handshake, cannot leak another credential's
+ * certificate (NODE_TLS: node 20 and 22 do with contexts of mixed key types), and lets a second certificate of
+ * another key type join the same server. All of them share ticket keys and session id context, so a session
+ * resumes across them and survives every swap of a certificate.
+ */
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { BoundedMap } from '../bounded-map.js';
+import { type Credential } from '../credential/credential.js';
+import { type ClientHello } from './client-hello.js';
+import { type TicketKey, type TicketKeys } from './ticket-keys.js';
+import {
+  POST_QUANTUM_GROUP_ID,
+  takesPostQuantum,
+  type TlsSettings,
+  tlsServerOptions,
+} from './tls-settings.js';
+
+/** A context takes about 50 KB: 2,000 of them are 100 MB. */
+const CACHED_SERVERS = 2_000;
+
+/** What becomes of a connection after its handshake. */
+export interface HandshakeListener {
+  /** The handshake is complete. */
+  secured(socket: TLSSocket): void;
+  /** It failed; the socket has been destroyed. */
+  handshakeFailed(error: Error, socket: TLSSocket): void;
+}
+
+/** What the servers of a policy are made from. */
+export interface TlsServersOptions {
+  readonly settings: TlsSettings;
+  readonly ticketKeys: TicketKeys;
+  /** Keeps sessions of one policy from being resumed under another; at most 32 bytes. */
+  readonly sessionIdContext: string;
+  /** ALPN, most wanted first; empty = none is negotiated. */
+  readonly protocols: readonly string[] | Uint8Array;
+  readonly listener: HandshakeListener;
+  /** Counts lookups: hit or miss. */
+  readonly contexts: { increment(result: 'hit' | 'miss'): void };
+  /** Counts handshakes by the key agreement that client and server are both ready for. */
+  readonly keyShares: { increment(kind: 'post_quantum' | 'classic'): void };
+}
+
+/** A pool of `tls.Server`s by credential. They never listen: connections are handed to them. */
+export class TlsServers {
+  readonly #options: TlsServersOptions;
+  readonly #current = new BoundedMap<string, Server>(CACHED_SERVERS);
+  /** The same credentials with the ticket keys of the period before; made when a client offers such a ticket. */
+  readonly #previous = new BoundedMap<string, Server>(CACHED_SERVERS);
+
+  readonly #takesPostQuantum: boolean;
+  #onKeylog: ((line: Buffer, socket: TLSSocket) => void) | undefined;
+
+  constructor(options: TlsServersOptions) {
+    this.#options = options;
+    this.#takesPostQuantum = takesPostQuantum(options.settings);
+    options.ticketKeys.onRotate(() => {
+      this.#rotateTicketKeys();
+    });
+  }
+
+  /** The server that completes this handshake with `credential`. */
+  serverFor(credential: Credential, hello: ClientHello): Server {
+    const { keyShares, ticketKeys } = this.#options;
+    const isPostQuantum = this.#takesPostQuantum && hello.offersKeyShareOf(POST_QUANTUM_GROUP_ID);
+    keyShares.increment(isPostQuantum ? 'post_quantum' : 'classic');
+    const { current, previous } = ticketKeys;
+    if (previous !== undefined && hello.offersTicketOf(previous.name)) {
+      return this.#cached(this.#previous, credential, previous);
+    }
+    return this.#cached(this.#current, credential, current);
+  }
+
+  /** From now on gives the key log lines of every handshake to `onKeylog`; costly, so only done when asked for. */
+  enableKeylog(onKeylog: (line: Buffer, socket: TLSSocket) => void): void {
+    if (this.#onKeylog !== undefined) return;
+    this.#onKeylog = onKeylog;
+    for (const server of [...this.#current.values(), ...this.#previous.values()])
+      server.on('keylog', onKeylog);
+  }
+
+  #cached(servers: BoundedMap<string, Server>, credential: Credential, ticketKey: TicketKey): Server {
+    const known = servers.get(credential.id);
+    this.#options.contexts.increment(known === undefined ? 'miss' : 'hit');
+    if (known !== undefined) return known;
+    const server = this.#create(credential, ticketKey);
+    servers.set(credential.id, server);
+    return server;
+  }
+
+  #create(credential: Credential, ticketKey: TicketKey): Server {
+    const { settings, sessionIdContext, protocols, listener } = this.#options;
+    const server = createServer({
+      ...tlsServerOptions(settings),
+      cert: credential.cert,
+      key: credential.key,
+      ticketKeys: ticketKey.secret,
+      sessionIdContext,
+      ...(protocols.length === 0 ? {} : { ALPNProtocols: protocols }),
+    });
+    server.on('secureConnection', (socket) => {
+      listener.secured(socket);
+    });
+    server.on('tlsClientError', (error, socket) => {
+      // Without this the handshake timeout closes nothing (NODE_TLS §10).
+      socket.destroy();
+      listener.handshakeFailed(error, socket);
+    });
+    if (this.#onKeylog !== undefined) server.on('keylog', this.#onKeylog);
+    return server;
+  }
+
+  #rotateTicketKeys(): void {
+    this.#previous.clear();
+    for (const server of this.#current.values())
+      server.setTicketKeys(this.#options.ticketKeys.current.secret);
+  }
+}

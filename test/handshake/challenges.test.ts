@@ -1,0 +1,214 @@
+import { once } from 'node:events';
+import { type AddressInfo } from 'node:net';
+import { createSecureContext, createServer, type Server, type TlsOptions } from 'node:tls';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Challenges, isValidator } from '../../src/handshake/challenges.js';
+import { TicketKeys } from '../../src/handshake/ticket-keys.js';
+import { inHandshakeOptions, type InHandshakeOptions } from '../../src/handshake/tls-options.js';
+import { manualClock } from '../support/manual-clock.js';
+import { testCa, type TestPair } from '../support/certificates.js';
+import { createCredential } from '../../src/credential/credential.js';
+import { captureClientHello } from '../support/raw-client-hello.js';
+import {
+  alertRecord,
+  exchange,
+  handshake,
+  type RoutedServer,
+  routedServer,
+  SETTINGS,
+} from './support/routed-server.js';
+import { credentialFor, sourceOf } from './support/sources.js';
+
+const UNRECOGNIZED_NAME = 112;
+const opened: { close(): unknown }[] = [];
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((server) => server.close()));
+});
+
+describe('challenges', () => {
+  it('are answered by identifier, however the validator writes it, until they are taken back', async () => {
+    const challenges = new Challenges();
+    const withdraw = challenges.add({
+      type: 'tls-alpn-01',
+      identifier: 'a.test',
+      credential: await challengePair(),
+    });
+    expect(challenges.credentialFor('A.test.')).toBeDefined();
+    expect(challenges.credentialFor('b.test')).toBeUndefined();
+    expect(challenges.credentialFor('../x')).toBeUndefined();
+    expect(challenges.credentialFor(undefined)).toBeUndefined();
+    withdraw();
+    expect(challenges.credentialFor('a.test')).toBeUndefined();
+  });
+
+  it('of one identifier may overlap; the latest answers, and taking back one leaves the other', async () => {
+    const challenges = new Challenges();
+    const [first, second] = [await challengePair(), await challengePair()];
+    const withdrawFirst = challenges.add({ type: 'tls-alpn-01', identifier: 'a.test', credential: first });
+    const withdrawSecond = challenges.add({ type: 'tls-alpn-01', identifier: 'a.test', credential: second });
+    expect(challenges.credentialFor('a.test')?.id).toBe(createCredential(second).id);
+    withdrawSecond();
+    expect(challenges.credentialFor('a.test')?.id).toBe(createCredential(first).id);
+    withdrawFirst();
+    withdrawFirst();
+    expect(challenges.credentialFor('a.test')).toBeUndefined();
+  });
+
+  it('by token give the key authorization until they are taken back', () => {
+    const challenges = new Challenges();
+    const withdraw = challenges.add({
+      type: 'http-01',
+      token: 'token',
+      keyAuthorization: 'token.thumbprint',
+    });
+    expect(challenges.keyAuthorizationFor('token')).toBe('token.thumbprint');
+    withdraw();
+    expect(challenges.keyAuthorizationFor('token')).toBeUndefined();
+  });
+
+  it('are only for clients that offer acme-tls/1 and nothing else', () => {
+    expect(isValidator({ protocols: ['acme-tls/1'] })).toBe(true);
+    expect(isValidator({ protocols: ['acme-tls/1', 'h2'] })).toBe(false);
+    expect(isValidator({ protocols: [] })).toBe(false);
+  });
+});
+
+describe('a validator on the routed port', () => {
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'sees the challenge certificate over %s, and the application sees nothing',
+    async (maxVersion) => {
+      const server = await routed();
+      const pair = await challengePair('rsa-2048');
+      const withdraw = server.challenges.add({ type: 'tls-alpn-01', identifier: 'a.test', credential: pair });
+      const seen = await handshake(server.port, {
+        servername: 'a.test',
+        ALPNProtocols: ['acme-tls/1'],
+        maxVersion,
+      });
+      expect(seen).toMatchObject({
+        fingerprint256: createCredential(pair).fingerprint256,
+        protocol: 'acme-tls/1',
+      });
+      expect(server.secured).toEqual([]);
+      withdraw();
+      const answer = await exchange(
+        server.port,
+        await captureClientHello({ servername: 'a.test', ALPNProtocols: ['acme-tls/1'] }),
+      );
+      expect(answer.equals(alertRecord(UNRECOGNIZED_NAME))).toBe(true);
+    },
+  );
+
+  it('that names nobody is refused', async () => {
+    const server = await routed();
+    const answer = await exchange(server.port, await captureClientHello({ ALPNProtocols: ['acme-tls/1'] }));
+    expect(answer.equals(alertRecord(UNRECOGNIZED_NAME))).toBe(true);
+  });
+
+  it('that breaks the handshake off, or stays, harms nobody', async () => {
+    const server = await routed();
+    server.challenges.add({ type: 'tls-alpn-01', identifier: 'a.test', credential: await challengePair() });
+    const hello = await captureClientHello({ servername: 'a.test', ALPNProtocols: ['acme-tls/1'] });
+    await exchange(server.port, Buffer.concat([hello, Buffer.from('garbage that is no record at all')]));
+    expect((await handshake(server.port, { servername: 'a.test' })).fingerprint256).toBeDefined();
+  });
+});
+
+describe('a validator in in-handshake mode', () => {
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'sees the challenge certificate over %s while others see the real one',
+    async (maxVersion) => {
+      const { port, challenges, real } = await inHandshakeServer();
+      const pair = await challengePair();
+      const withdraw = challenges.add({ type: 'tls-alpn-01', identifier: 'a.test', credential: pair });
+      const options = { servername: 'a.test', maxVersion };
+      const validator = await handshake(port, { ...options, ALPNProtocols: ['acme-tls/1'] });
+      expect(validator).toMatchObject({
+        fingerprint256: createCredential(pair).fingerprint256,
+        protocol: 'acme-tls/1',
+      });
+      expect((await handshake(port, { ...options, ALPNProtocols: ['http/1.1'] })).fingerprint256).toBe(real);
+      withdraw();
+      await expect(handshake(port, { ...options, ALPNProtocols: ['acme-tls/1'] })).rejects.toMatchObject({
+        code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL',
+      });
+    },
+  );
+
+  it('leaves clients without a known name with the default certificate', async () => {
+    const { port, real } = await inHandshakeServer();
+    expect((await handshake(port)).fingerprint256).toBe(real);
+    expect((await handshake(port, { servername: 'fails.test' })).fingerprint256).toBe(real);
+    expect((await handshake(port, { servername: 'unknown.test' })).fingerprint256).toBe(real);
+  });
+
+  it('has no certificate for clients without a name when there is no default', async () => {
+    const { port } = await inHandshakeServer({ defaultCredential: undefined });
+    await expect(handshake(port)).rejects.toMatchObject({ code: 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE' });
+  });
+
+  it('offers HTTP/2 where the server that was given the options speaks it', async () => {
+    const { port } = await inHandshakeServer({}, (options) => {
+      const server = createServer(options);
+      return Object.assign(server, { updateSettings: () => undefined });
+    });
+    expect(
+      (await handshake(port, { servername: 'a.test', ALPNProtocols: ['h2', 'http/1.1'] })).protocol,
+    ).toBe('h2');
+  });
+
+  it('is refused by callbacks that node calls without a socket', () => {
+    const options = inHandshakeOptions({ ...partsOf(new Challenges()), defaultCredential: undefined });
+    const select = options.ALPNCallback as unknown as (hello: object) => string | undefined;
+    expect(select({ servername: 'a.test', protocols: ['acme-tls/1'] })).toBeUndefined();
+    expect(select({ servername: 'a.test', protocols: ['http/1.1'] })).toBe('http/1.1');
+  });
+});
+
+async function routed(): Promise<RoutedServer> {
+  const server = await routedServer([sourceOf(await credentialFor('a.test'))]);
+  opened.push(server);
+  return server;
+}
+
+async function challengePair(keyType: 'ecdsa-p256' | 'rsa-2048' = 'ecdsa-p256'): Promise<TestPair> {
+  return (await testCa({ name: 'challenge' })).issue({ names: ['a.test'], keyType, issuer: 'self' });
+}
+
+function partsOf(challenges: Challenges): Omit<InHandshakeOptions, 'defaultCredential'> {
+  return {
+    settings: SETTINGS,
+    ticketKeys: new TicketKeys(manualClock(), 1_000),
+    sessionIdContext: 'test',
+    challenges,
+    resolve: () => Promise.resolve(undefined),
+    contextOf: ({ cert, key }) => createSecureContext({ cert, key }),
+  };
+}
+
+async function inHandshakeServer(
+  overrides: Partial<InHandshakeOptions> = {},
+  create: (options: TlsOptions) => Server = createServer,
+): Promise<{ port: number; challenges: Challenges; real: string }> {
+  const challenges = new Challenges();
+  const credential = await credentialFor('a.test');
+  const context = createSecureContext({ cert: credential.cert, key: credential.key });
+  const options = inHandshakeOptions({
+    ...partsOf(challenges),
+    resolve: (serverName) => {
+      if (serverName === 'fails.test') return Promise.reject(new Error('resolver failed'));
+      return Promise.resolve(serverName === 'a.test' ? context : undefined);
+    },
+    defaultCredential: credential,
+    ...overrides,
+  });
+  const server = create(options);
+  server.on('secureConnection', (socket) => socket.end());
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  opened.push(server);
+  const { port } = server.address() as AddressInfo;
+  return { port, challenges, real: credential.fingerprint256 };
+}
