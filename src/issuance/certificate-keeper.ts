@@ -1,0 +1,336 @@
+/**
+ * Keeps one certificate valid: loads it, serves it, renews it, and looks at the clock again and again. Its state
+ * is the live generation and the failures in a row; everything else follows from these and the time.
+ */
+import { delay } from '../clock.js';
+import { type Credential, type CredentialInput, isInDate } from '../credential/credential.js';
+import { messageOf, TlsmithError } from '../errors.js';
+import { type Found, type ManagedCertificate, type SourceHost } from '../sources/certificate-source.js';
+import { settledOrAborted } from './abortable.js';
+import { type CertificateStore, type StoredState } from './certificate-store.js';
+import { afterRestart, errorOf, type FailureRecord, rebased } from './failure-record.js';
+import { isNotOlder } from './issued-proof.js';
+import { IssuingAttempts, type Outcome } from './issuing-attempt.js';
+import { type IssueRequest } from './issuer.js';
+import { type Slots } from './slots.js';
+import { checkServed } from './served-check.js';
+import { renewalInstant } from './renewal-schedule.js';
+import { type StoredGeneration } from './stored-generation.js';
+import { nextAttemptDue, renewalDue, type UpkeepRules, waitBeforeLook } from './upkeep-schedule.js';
+import { WaitingRoom } from './waiting-room.js';
+
+/** When to try again after another process held the lock. */
+const BUSY_RETRY_MS = 5_000;
+
+/** What the keepers of one source share. */
+export interface KeeperTools {
+  /** The name of the source, for findings. */
+  readonly sourceName: string;
+  /** What the server offers. */
+  readonly host: SourceHost;
+  /** The limit on issuances at the same time. */
+  readonly slots: Slots;
+  /** When certificates are renewed. */
+  readonly rules: UpkeepRules;
+  /** How long a handshake waits for a missing certificate, in milliseconds. */
+  readonly waitMs: number;
+  /** Asks the issuer. */
+  issue(request: IssueRequest): Promise<CredentialInput>;
+  /** Why nothing may be issued at present, if so. */
+  obstacle(): TlsmithError | undefined;
+}
+
+/** The keeper of one certificate. */
+export class CertificateKeeper {
+  /** The names of its certificate. */
+  readonly names: readonly string[];
+  readonly #tools: KeeperTools;
+  readonly #store: CertificateStore;
+  readonly #room: WaitingRoom;
+  readonly #attempts: IssuingAttempts;
+  readonly #closing = new AbortController();
+  #live: StoredGeneration | undefined;
+  #failure: FailureRecord | undefined;
+  #isOpen = false;
+  #dueAt = Infinity;
+  #busyUntil = 0;
+  #timer: unknown;
+  #attempt: Promise<Outcome> | undefined;
+  #reading: Promise<void> | undefined;
+  #hasNews = false;
+
+  constructor(names: readonly string[], store: CertificateStore, tools: KeeperTools) {
+    const { clock } = tools.host;
+    this.names = names;
+    this.#tools = tools;
+    this.#store = store;
+    this.#room = new WaitingRoom(clock, names);
+    this.#attempts = new IssuingAttempts({
+      names,
+      store,
+      clock,
+      slots: tools.slots,
+      issue: (request) => tools.issue(request),
+      isDue: (generation) => renewalDue(generation, tools.rules, clock.now()) <= clock.now(),
+      signal: this.#closing.signal,
+    });
+  }
+
+  /** The credential that serves. */
+  get live(): Credential | undefined {
+    return this.#live?.credential;
+  }
+
+  /** Loads what is stored. No fault of storage is a rejection: it becomes a finding. */
+  async load(): Promise<void> {
+    try {
+      const stored = await this.#store.read();
+      this.#report(stored);
+      if (stored.failure !== undefined) this.#failure = afterRestart(stored.failure);
+      if (stored.generation !== undefined) this.#serve(stored.generation, 'loaded');
+    } catch (error) {
+      this.#tools.host.report({
+        code: 'STORAGE_UNREADABLE',
+        severity: 'warning',
+        message: `The stored certificate for ${this.names.join(', ')} cannot be read: ${messageOf(error)}`,
+        source: this.#tools.sourceName,
+        names: this.names,
+      });
+    }
+  }
+
+  /** From now on it may issue. Resolves when there is a usable certificate, or the first attempt has ended. */
+  async open(): Promise<void> {
+    this.#isOpen = true;
+    this.look();
+    if (!this.#isUsable()) await this.#attempt;
+  }
+
+  /** Looks at the clock: begins an attempt that is due, else sleeps until the next look. */
+  look(): void {
+    if (!this.#isOpen || this.#attempt !== undefined || this.#closing.signal.aborted) return;
+    const { clock } = this.#tools.host;
+    const now = clock.now();
+    if (this.#failure !== undefined) this.#failure = rebased(this.#failure, now);
+    this.#dueAt = this.#tools.obstacle() === undefined ? this.#nextDue(now) : Infinity;
+    if (now >= this.#dueAt) {
+      void this.#begin(false);
+      return;
+    }
+    clock.clearTimeout(this.#timer);
+    // A span and not `alarm`, which would sleep through a clock that is set back.
+    this.#timer = clock.setTimeout(
+      () => {
+        this.look();
+      },
+      waitBeforeLook(this.#dueAt, this.#live, now),
+    );
+  }
+
+  /** The answer for a handshake. A renewal that is due begins, and is not waited for while the old one is good. */
+  find(): Found {
+    const now = this.#tools.host.clock.now();
+    if (now >= this.#dueAt && this.#attempt === undefined) this.look();
+    const live = this.#live?.credential;
+    if (live !== undefined && isInDate(live, now)) return live;
+    return this.#missing(live, now);
+  }
+
+  /** Resolves once there is a certificate in date; rejects for failures that no retry can mend. */
+  async usable(signal: AbortSignal): Promise<void> {
+    if (this.#isUsable()) return;
+    if (this.#failure?.isPermanent === true) throw errorOf(this.#failure, this.names);
+    await this.#room.wait(Infinity, signal);
+  }
+
+  /** Renews now: resolves when a new leaf is served, rejects after the first failed attempt. */
+  async renew(signal: AbortSignal): Promise<void> {
+    const before = this.#live?.credential.id;
+    this.#isOpen = true;
+    for (;;) {
+      this.#refuseRenewal();
+      const outcome = await settledOrAborted(this.#begin(true), signal, {
+        clock: this.#tools.host.clock,
+        graceMs: 0,
+      });
+      if (outcome.kind === 'failed') throw outcome.error;
+      if (outcome.kind === 'closed') throw closed(this.names);
+      if (this.#live !== undefined && this.#live.credential.id !== before) return;
+      if (outcome.kind === 'busy') await delay(this.#tools.host.clock, BUSY_RETRY_MS, signal);
+    }
+  }
+
+  /** Reads what another process may have stored, and serves it if it is a step forward. */
+  pickUp(): Promise<void> {
+    this.#hasNews = true;
+    this.#reading ??= this.#readNews().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  /** Its state, for `status()`. */
+  status(): ManagedCertificate {
+    const live = this.#live?.credential;
+    const failure = this.#failure;
+    return {
+      names: this.names,
+      ...(live === undefined ? {} : { credential: live }),
+      ...(live === undefined ? {} : { nextRenewal: renewalInstant(live, this.#tools.rules.fractionLeft) }),
+      attempts: failure?.attempts ?? 0,
+      ...(failure === undefined ? {} : { lastError: failure.error, nextAttempt: failure.nextAttempt }),
+      isFailed: failure?.isPermanent === true,
+    };
+  }
+
+  /** Aborts what is running; resolves when all is at rest. */
+  async close(): Promise<void> {
+    this.#closing.abort(closed(this.names));
+    this.#tools.host.clock.clearTimeout(this.#timer);
+    this.#room.dismiss(closed(this.names), Infinity);
+    await Promise.allSettled([this.#attempt, this.#reading]);
+  }
+
+  #nextDue(now: number): number {
+    const facts = { generation: this.#live, failure: this.#failure, rules: this.#tools.rules };
+    return Math.max(nextAttemptDue(facts, now), Math.min(this.#busyUntil, now + BUSY_RETRY_MS));
+  }
+
+  #begin(isForced: boolean): Promise<Outcome> {
+    this.#tools.host.clock.clearTimeout(this.#timer);
+    this.#attempt ??= this.#run(isForced);
+    return this.#attempt;
+  }
+
+  async #run(isForced: boolean): Promise<Outcome> {
+    const situation = { live: this.#live?.credential, failure: this.#failure, isForced };
+    const outcome = await this.#attempts.attempt(situation);
+    try {
+      if (!this.#closing.signal.aborted) await this.#conclude(outcome);
+    } catch (error) {
+      this.#tools.host.logger.error({ names: this.names }, `A listener failed: ${messageOf(error)}`);
+    }
+    this.#attempt = undefined;
+    this.look();
+    return outcome;
+  }
+
+  async #conclude(outcome: Outcome): Promise<void> {
+    const { host } = this.#tools;
+    switch (outcome.kind) {
+      case 'issued':
+        this.#failure = undefined;
+        this.#serve(outcome.generation, this.#live === undefined ? 'issued' : 'renewed');
+        host.resolved('STORAGE_CORRUPT', this.names);
+        await checkServed(outcome.generation.credential, this.names, {
+          host,
+          sourceName: this.#tools.sourceName,
+          signal: this.#closing.signal,
+        });
+        return;
+      case 'adopted':
+        this.#failure = undefined;
+        this.#serve(outcome.generation, this.#live === undefined ? 'loaded' : 'reloaded');
+        return;
+      case 'failed': {
+        const { attempts, nextAttempt } = outcome.failure;
+        this.#putOff(outcome.failure, outcome.error);
+        host.notify({
+          type: 'failed',
+          names: this.names,
+          error: outcome.error,
+          attempt: attempts,
+          nextAttempt,
+        });
+        return;
+      }
+      case 'postponed':
+        this.#putOff(outcome.failure, errorOf(outcome.failure, this.names));
+        return;
+      case 'busy':
+        this.#busyUntil = host.clock.now() + BUSY_RETRY_MS;
+        return;
+      case 'closed':
+    }
+  }
+
+  #serve(generation: StoredGeneration, action: 'loaded' | 'issued' | 'renewed' | 'reloaded'): void {
+    const { host } = this.#tools;
+    const previous = this.#live?.credential;
+    const { credential } = generation;
+    if (previous?.id === credential.id) return;
+    this.#live = generation;
+    this.#busyUntil = 0;
+    if (isInDate(credential, host.clock.now())) this.#room.admit(credential);
+    host.changed(this.names);
+    host.notify({ type: 'certificate', action, credential, ...(previous === undefined ? {} : { previous }) });
+  }
+
+  #putOff(failure: FailureRecord, error: TlsmithError): void {
+    this.#failure = failure;
+    this.#room.dismiss(error, failure.isPermanent ? Infinity : failure.nextAttempt);
+  }
+
+  async #readNews(): Promise<void> {
+    while (this.#hasNews) {
+      this.#hasNews = false;
+      // A storage that cannot be read right now is asked again; what serves is in memory.
+      const news = await this.#store.readNews().catch(() => undefined);
+      try {
+        if (news !== undefined && !this.#closing.signal.aborted) this.#adopt(news);
+      } catch (error) {
+        this.#tools.host.logger.error({ names: this.names }, `A listener failed: ${messageOf(error)}`);
+      }
+    }
+  }
+
+  #adopt(news: StoredState): void {
+    this.#report(news);
+    const candidate = news.generation?.credential;
+    const live = this.#live?.credential;
+    const now = this.#tools.host.clock.now();
+    if (news.generation === undefined || candidate === undefined || candidate.id === live?.id) return;
+    if (live !== undefined && !isInDate(candidate, now)) return;
+    if (live !== undefined && isInDate(live, now) && !isNotOlder(candidate, live)) return;
+    this.#failure = undefined;
+    this.#serve(news.generation, live === undefined ? 'loaded' : 'reloaded');
+    this.look();
+  }
+
+  #missing(live: Credential | undefined, now: number): Found {
+    const isUnderway = this.#attempt !== undefined || this.#busyUntil > now;
+    if (!isUnderway && live !== undefined) return live;
+    const until = now + this.#tools.waitMs;
+    const failure = this.#failure;
+    const isTooFar = !isUnderway && failure !== undefined && failure.nextAttempt >= until;
+    const error = this.#tools.obstacle() ?? (isTooFar ? errorOf(failure, this.names) : undefined);
+    const pending = error === undefined ? this.#room.wait(until) : Promise.reject<Credential>(error);
+    const answer = live === undefined ? pending : pending.catch(() => live);
+    answer.catch(() => undefined);
+    return { pending: answer };
+  }
+
+  #refuseRenewal(): void {
+    const obstacle = this.#closing.signal.aborted ? closed(this.names) : this.#tools.obstacle();
+    if (obstacle !== undefined) throw obstacle;
+    const failure = this.#failure;
+    if ((failure?.retryAfter ?? 0) > this.#tools.host.clock.now() && failure !== undefined) {
+      throw errorOf(failure, this.names);
+    }
+  }
+
+  #isUsable(): boolean {
+    const live = this.#live?.credential;
+    return live !== undefined && isInDate(live, this.#tools.host.clock.now());
+  }
+
+  #report({ finding }: StoredState): void {
+    if (finding !== undefined) this.#tools.host.report({ ...finding, source: this.#tools.sourceName });
+  }
+}
+
+function closed(names: readonly string[]): TlsmithError {
+  return new TlsmithError('CLOSED', `The source of the certificate for ${names.join(', ')} was closed.`, {
+    names,
+  });
+}

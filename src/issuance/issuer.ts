@@ -1,0 +1,34 @@
+/** The seam between what keeps certificates (`managed`) and what signs them. */
+import { type Credential, type CredentialInput } from '../credential/credential.js';
+import { type SourceHost } from '../sources/certificate-source.js';
+
+/** Something that signs certificates. */
+export interface Issuer {
+  /** A name that is stable across restarts and tells issuers apart in storage, such as `self-signed`. */
+  readonly id: string;
+  /**
+   * Whether it issues without any other machine: then missing certificates are issued within `start()`. Others
+   * begin when a listener is open, because validators must be able to reach it.
+   */
+  readonly isLocal: boolean;
+  /** Prepares it; called once before the first `issue`. */
+  start?(host: SourceHost): Promise<void> | void;
+  /**
+   * Issues one certificate for all of `names`.
+   * A rejection is retried on the ladder of docs/design.md, unless it is a TlsmithError with `isPermanent: true`.
+   * A field `retryAfter` (milliseconds since the epoch) on the error is honoured as the earliest next attempt.
+   */
+  issue(request: IssueRequest): Promise<CredentialInput>;
+  /** Ends what is running. */
+  close?(): Promise<void> | void;
+}
+
+/** An order for one certificate. */
+export interface IssueRequest {
+  /** Normalised names: DNS names, wildcards, canonical IP addresses. */
+  readonly names: readonly string[];
+  /** The certificate it replaces, if any. */
+  readonly previous?: Credential;
+  /** Aborted when the server closes or the lease is lost. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,200 @@
+/**
+ * One attempt to get a certificate, from the lock to the stored generation. It says what happened and never
+ * rejects; when the next attempt is due, and what is served, is the keeper's business.
+ */
+import { type Clock } from '../clock.js';
+import { type Credential, type CredentialInput, isInDate } from '../credential/credential.js';
+import { TlsmithError } from '../errors.js';
+import { type Lease } from '../storage/storage.js';
+import { settledOrAborted } from './abortable.js';
+import { type CertificateStore, type StoredState } from './certificate-store.js';
+import { asIssuanceError, type FailureRecord, rebased, recordFailure } from './failure-record.js';
+import { isNotOlder, proveIssued } from './issued-proof.js';
+import { type IssueRequest } from './issuer.js';
+import { type Slots } from './slots.js';
+import { type StoredGeneration } from './stored-generation.js';
+
+/** How long one issuance may take; a hanging issuer must not keep the lock from other processes for ever. */
+const LONGEST_ISSUANCE_MS = 900_000;
+/** How long an issuer may clean up after it was told to stop. */
+const CLEAN_UP_MS = 5_000;
+/** How long a slot is spent on waiting for another process, before other certificates have their turn. */
+const LONGEST_LOCK_WAIT_MS = 5_000;
+
+/** What attempts for one certificate work with. */
+export interface AttemptTools {
+  /** The names to get one certificate for. */
+  readonly names: readonly string[];
+  /** Where it is stored. */
+  readonly store: CertificateStore;
+  /** The clock. */
+  readonly clock: Clock;
+  /** The limit on issuances at the same time. */
+  readonly slots: Slots;
+  /** Asks the issuer. */
+  issue(request: IssueRequest): Promise<CredentialInput>;
+  /** Whether this generation is to be renewed now. */
+  isDue(generation: StoredGeneration): boolean;
+  /** Aborted when the source closes. */
+  readonly signal: AbortSignal;
+}
+
+/** What an attempt starts from. */
+export interface Situation {
+  /** What serves now. */
+  readonly live: Credential | undefined;
+  /** The failures in a row so far. */
+  readonly failure: FailureRecord | undefined;
+  /** Whether somebody asked for it: then neither a good certificate nor the ladder is a reason not to try. */
+  readonly isForced: boolean;
+}
+
+/** What came of an attempt. */
+export type Outcome =
+  | { readonly kind: 'issued' | 'adopted'; readonly generation: StoredGeneration }
+  | { readonly kind: 'failed'; readonly error: TlsmithError; readonly failure: FailureRecord }
+  /** Another process failed meanwhile, and its next attempt is ours too. */
+  | { readonly kind: 'postponed'; readonly failure: FailureRecord }
+  /** Another process is at it. */
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'closed' };
+
+/** Makes the attempts for one certificate, one at a time across all processes on the storage. */
+export class IssuingAttempts {
+  readonly #tools: AttemptTools;
+  /** Issued, but storage refused it: stored by the next attempt instead of ordering another one. */
+  #unstored: StoredGeneration | undefined;
+
+  constructor(tools: AttemptTools) {
+    this.#tools = tools;
+  }
+
+  /** Makes one attempt. */
+  async attempt(situation: Situation): Promise<Outcome> {
+    const { slots, signal } = this.#tools;
+    try {
+      return await slots.run(signal, () => this.#underLock(situation));
+    } catch (error) {
+      return this.#failed(error, situation);
+    }
+  }
+
+  async #underLock(situation: Situation): Promise<Outcome> {
+    const lease = await this.#lock();
+    if (lease === undefined) return { kind: 'busy' };
+    try {
+      return await this.#withLease(lease, situation);
+    } finally {
+      await lease.release().catch(() => undefined);
+    }
+  }
+
+  async #lock(): Promise<Lease | undefined> {
+    const { clock, store, signal } = this.#tools;
+    const patience = new AbortController();
+    const timer = clock.setTimeout(() => {
+      patience.abort(new Error('Another process holds the lock.'));
+    }, LONGEST_LOCK_WAIT_MS);
+    try {
+      return await store.lock(AbortSignal.any([signal, patience.signal]));
+    } catch (error) {
+      if (patience.signal.aborted && !signal.aborted) return undefined;
+      throw error;
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  }
+
+  async #withLease(lease: Lease, situation: Situation): Promise<Outcome> {
+    const { store } = this.#tools;
+    let before = situation;
+    try {
+      // Another process may have renewed, or failed, while this one waited for its time or for the lock.
+      const stored = await store.read();
+      const failure = this.#failureElsewhere(stored, situation);
+      if (failure !== undefined) before = { ...situation, failure };
+      const settled = this.#settledElsewhere(stored, { ...situation, failure });
+      if (settled !== undefined) return settled;
+      const generation = await this.#obtain(stored, before, lease.signal);
+      this.#unstored = generation;
+      await store.save({ ...generation, names: this.#tools.names }, lease);
+      this.#unstored = undefined;
+      // The success is on disk already, and outdates a failure record that is left behind.
+      await store.clearFailure(lease).catch(() => undefined);
+      return { kind: 'issued', generation };
+    } catch (error) {
+      return this.#failed(error, before, lease);
+    }
+  }
+
+  /** The stored failure, unless it is the one this process knows (and may have moved with the clock). */
+  #failureElsewhere({ failure }: StoredState, situation: Situation): FailureRecord | undefined {
+    if (failure === undefined || failure.attempts === situation.failure?.attempts) return undefined;
+    return rebased(failure, this.#tools.clock.now());
+  }
+
+  #settledElsewhere(stored: StoredState, { live, failure, isForced }: Situation): Outcome | undefined {
+    const { generation } = stored;
+    if (generation !== undefined && this.#isSuccessor(generation, live))
+      return { kind: 'adopted', generation };
+    if (failure === undefined) return undefined;
+    const earliest = isForced ? (failure.retryAfter ?? 0) : failure.nextAttempt;
+    return earliest > this.#tools.clock.now() ? { kind: 'postponed', failure } : undefined;
+  }
+
+  #isSuccessor(generation: StoredGeneration, live: Credential | undefined): boolean {
+    const now = this.#tools.clock.now();
+    const { credential } = generation;
+    if (!isInDate(credential, now) || this.#tools.isDue(generation)) return false;
+    if (live === undefined) return true;
+    return credential.id !== live.id && (!isInDate(live, now) || isNotOlder(credential, live));
+  }
+
+  async #obtain(
+    stored: StoredState,
+    { live }: Situation,
+    leaseSignal: AbortSignal,
+  ): Promise<StoredGeneration> {
+    const { clock, names } = this.#tools;
+    const unstored = this.#unstored;
+    if (unstored !== undefined && this.#isSuccessor(unstored, live)) return unstored;
+    const previous = live ?? stored.generation?.credential;
+    const input = await this.#issue(leaseSignal, previous);
+    const now = clock.now();
+    return { credential: proveIssued(input, { names, live: previous, now }), issuedAt: now };
+  }
+
+  async #issue(leaseSignal: AbortSignal, previous: Credential | undefined): Promise<CredentialInput> {
+    const { clock, names, signal: closeSignal } = this.#tools;
+    const limit = new AbortController();
+    const timer = clock.setTimeout(() => {
+      limit.abort(tookTooLong(names));
+    }, LONGEST_ISSUANCE_MS);
+    const signal = AbortSignal.any([closeSignal, leaseSignal, limit.signal]);
+    try {
+      const request = { names, signal, ...(previous === undefined ? {} : { previous }) };
+      return await settledOrAborted(this.#tools.issue(request), signal, { clock, graceMs: CLEAN_UP_MS });
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  }
+
+  async #failed(thrown: unknown, { live, failure }: Situation, lease?: Lease): Promise<Outcome> {
+    const { clock, names, signal, store } = this.#tools;
+    if (signal.aborted) return { kind: 'closed' };
+    const error = asIssuanceError(thrown, names);
+    const record = recordFailure({ error, now: clock.now(), before: failure, liveUntil: live?.notAfter });
+    // What cannot be stored is still remembered by this process.
+    if (lease !== undefined) await store.saveFailure(record, lease).catch(() => undefined);
+    return { kind: 'failed', error, failure: record };
+  }
+}
+
+function tookTooLong(names: readonly string[]): TlsmithError {
+  const minutes = LONGEST_ISSUANCE_MS / 60_000;
+  return new TlsmithError(
+    'ISSUANCE_FAILED',
+    `Getting a certificate for ${names.join(', ')} was given up after ${minutes} minutes.`,
+    { names, hint: 'It is tried again later; the certificate in use is not affected.' },
+  );
+}

@@ -1,0 +1,297 @@
+/**
+ * Certificates that are issued, stored and renewed by themselves: an issuer, a storage, and one keeper for each
+ * certificate, behind the seam of a certificate source. Each keeper has its own loop, so none delays another.
+ */
+import { type CredentialInput, type Credential } from '../credential/credential.js';
+import { wildcardOf } from '../credential/server-name.js';
+import { messageOf, type TlsmithError } from '../errors.js';
+import {
+  type CertificateSource,
+  type Found,
+  type ManagedCertificate,
+  type SourceHost,
+  type SourceQuery,
+} from '../sources/certificate-source.js';
+import { type Storage } from '../storage/storage.js';
+import { CertificateKeeper, type KeeperTools } from './certificate-keeper.js';
+import { certificateSegment, CertificateStore, issuerPrefix } from './certificate-store.js';
+import { type Issuer, type IssueRequest } from './issuer.js';
+import { createSlots } from './slots.js';
+import {
+  type ManagedSourceOptions,
+  type ParsedManagedOptions,
+  parseManagedOptions,
+  parseNames,
+} from './managed-options.js';
+import { watchStorage } from './storage-changes.js';
+import { probeStorage } from './storage-probe.js';
+
+/** How many certificates one source issues at the same time. */
+const ISSUING_SLOTS = 20;
+/** How many stored certificates are read at the same time. */
+const LOADING_SLOTS = 64;
+/** How often a storage that cannot be written is tried again. */
+const PROBE_AGAIN_MS = 60_000;
+
+/** A source whose certificates are issued and renewed, and whose list of names may change while it runs. */
+export interface ManagedSource extends CertificateSource {
+  /**
+   * Adds one certificate for all of `names`; the same set of names again changes nothing. Resolves when what is
+   * stored for them is loaded; a missing one is then issued behind it.
+   */
+  manage(names: readonly string[]): Promise<void>;
+  /** Stops managing the certificate for exactly this set of names. What is stored of it stays. */
+  unmanage(names: readonly string[]): Promise<void>;
+}
+
+/**
+ * Makes a managed source. Opens nothing and reads nothing before `start()`.
+ * @throws TypeError for misused options, naming the option
+ */
+export function managedSource(options: ManagedSourceOptions): ManagedSource {
+  return new IssuedSource(parseManagedOptions(options));
+}
+
+/** What exists once the source has started. */
+interface Running {
+  readonly host: SourceHost;
+  readonly storage: Storage;
+  readonly tools: KeeperTools;
+}
+
+class IssuedSource implements ManagedSource {
+  readonly name: string;
+  readonly #options: ParsedManagedOptions;
+  /** By certificate, in the order they were configured; the value is missing until `start()`. */
+  readonly #keepers = new Map<string, CertificateKeeper>();
+  readonly #wanted: Map<string, readonly string[]>;
+  /** By name, wildcards as they are written. */
+  #byName = new Map<string, CertificateKeeper>();
+  #running: Running | undefined;
+  #obstacle: TlsmithError | undefined;
+  #isOpen = false;
+  #isClosed = false;
+  #starting: Promise<void> | undefined;
+  #issuerStart: Promise<void> | undefined;
+  #probeTimer: unknown;
+  #stopWatching: (() => void) | undefined;
+
+  constructor(options: ParsedManagedOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#wanted = new Map(options.names.map((names) => [certificateSegment(names), names]));
+  }
+
+  start(host: SourceHost): Promise<void> {
+    // A server that was closed may be started again: what the last run closed is made anew.
+    this.#isClosed = false;
+    this.#isOpen = false;
+    this.#issuerStart = undefined;
+    this.#keepers.clear();
+    this.#starting = this.#start(host);
+    return this.#starting;
+  }
+
+  find({ serverName }: SourceQuery): Found | undefined {
+    const wildcard = this.#byName.has(serverName) ? undefined : wildcardOf(serverName);
+    const keeper = this.#byName.get(wildcard ?? serverName);
+    if (keeper === undefined) return undefined;
+    // With `tlsOptions` or `requestListener` alone there is no listener of ours: the first connection says it all.
+    if (!this.#isOpen) void this.#open();
+    return keeper.find();
+  }
+
+  default(): Found | undefined {
+    const [first] = this.#keepers.values();
+    if (first === undefined) return undefined;
+    if (!this.#isOpen) void this.#open();
+    return first.find();
+  }
+
+  *list(): Iterable<Credential> {
+    for (const { live } of this.#keepers.values()) if (live !== undefined) yield live;
+  }
+
+  *managed(): Iterable<ManagedCertificate> {
+    for (const keeper of this.#keepers.values()) yield keeper.status();
+  }
+
+  async ready({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    void this.#open();
+    const others = new AbortController();
+    const either = AbortSignal.any([signal, others.signal]);
+    try {
+      await Promise.all(Array.from(this.#keepers.values(), (keeper) => keeper.usable(either)));
+    } finally {
+      others.abort();
+    }
+  }
+
+  async reload(): Promise<void> {
+    if (this.#obstacle !== undefined) await this.#probeAgain();
+    await Promise.all(Array.from(this.#keepers.values(), (keeper) => keeper.pickUp()));
+  }
+
+  renew(serverName: string, { signal }: { readonly signal: AbortSignal }): Promise<void> | undefined {
+    const keeper = this.#byName.get(serverName) ?? this.#byName.get(wildcardOf(serverName) ?? '');
+    return keeper?.renew(signal);
+  }
+
+  async manage(names: readonly string[]): Promise<void> {
+    const parsed = parseNames(this.name, names);
+    const segment = certificateSegment(parsed);
+    if (this.#wanted.has(segment) || this.#isClosed) return;
+    this.#wanted.set(segment, parsed);
+    if (this.#running === undefined) return;
+    const { host } = this.#running;
+    const keeper = this.#take(segment, parsed, this.#running);
+    await this.#load([keeper]);
+    host.changed(parsed);
+    if (this.#isOpen) void keeper.open();
+  }
+
+  async unmanage(names: readonly string[]): Promise<void> {
+    const segment = certificateSegment(parseNames(this.name, names));
+    const keeper = this.#keepers.get(segment);
+    this.#wanted.delete(segment);
+    this.#keepers.delete(segment);
+    if (keeper === undefined || this.#running === undefined) return;
+    this.#index();
+    this.#running.host.changed(keeper.names);
+    await keeper.close();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#rest();
+    // What `start()` was still doing may have added to it.
+    await this.#starting?.catch(() => undefined);
+    await this.#rest();
+    await this.#closeIssuer();
+  }
+
+  async #start(host: SourceHost): Promise<void> {
+    const storage = this.#options.storage ?? host.storage;
+    const running = { host, storage, tools: this.#keeperTools(host) };
+    this.#running = running;
+    await this.#probe(running);
+    if (this.#obstacle !== undefined && host.strict) throw this.#obstacle;
+    await this.#load(Array.from(this.#wanted, ([segment, names]) => this.#take(segment, names, running)));
+    if (this.#isClosed) return;
+    const prefix = issuerPrefix(this.#options.issuer.id);
+    this.#stopWatching = watchStorage({ storage, clock: host.clock, prefix }, (key) => {
+      this.#pickUp(key?.slice(prefix.length));
+    });
+    await this.#openOnceReachable(host);
+  }
+
+  async #openOnceReachable(host: SourceHost): Promise<void> {
+    if (this.#options.issuer.isLocal) {
+      await this.#open();
+      return;
+    }
+    // Validators must be able to reach us.
+    const onChange = (): void => {
+      if (host.listeners().length > 0) void this.#open();
+    };
+    if (host.listeners(onChange).length > 0) void this.#open();
+  }
+
+  async #open(): Promise<void> {
+    if (this.#isOpen || this.#isClosed || this.#running === undefined) return;
+    this.#isOpen = true;
+    await Promise.all(Array.from(this.#keepers.values(), (keeper) => keeper.open()));
+  }
+
+  #take(segment: string, names: readonly string[], { storage, tools }: Running): CertificateKeeper {
+    const store = new CertificateStore(storage, this.#options.issuer.id, names);
+    const keeper = new CertificateKeeper(names, store, tools);
+    this.#keepers.set(segment, keeper);
+    return keeper;
+  }
+
+  async #load(keepers: readonly CertificateKeeper[]): Promise<void> {
+    const slots = createSlots(LOADING_SLOTS);
+    const { signal } = new AbortController();
+    await Promise.all(keepers.map((keeper) => slots.run(signal, () => keeper.load())));
+    this.#index();
+  }
+
+  #index(): void {
+    const keepers = [...this.#keepers.values()];
+    // Reversed, so that of two certificates with the same name the one configured first has it.
+    this.#byName = new Map(keepers.reverse().flatMap((keeper) => keeper.names.map((name) => [name, keeper])));
+  }
+
+  #keeperTools(host: SourceHost): KeeperTools {
+    const { issuer, fractionLeft, waitMs } = this.#options;
+    return {
+      sourceName: this.name,
+      host,
+      slots: createSlots(ISSUING_SLOTS),
+      rules: { fractionLeft, isLocal: issuer.isLocal },
+      waitMs,
+      issue: (request) => this.#issue(request, host),
+      obstacle: () => this.#obstacle,
+    };
+  }
+
+  async #issue(request: IssueRequest, host: SourceHost): Promise<CredentialInput> {
+    const { issuer } = this.#options;
+    this.#issuerStart ??= startOf(issuer, host).catch((error: unknown) => {
+      this.#issuerStart = undefined;
+      throw error;
+    });
+    await this.#issuerStart;
+    return issuer.issue(request);
+  }
+
+  async #probe({ host, storage }: Running): Promise<void> {
+    const before = this.#obstacle;
+    this.#obstacle = await probeStorage(storage);
+    if (this.#isClosed) return;
+    if (this.#obstacle === undefined) {
+      if (before === undefined) return;
+      host.resolved('STORAGE_NOT_WRITABLE');
+      for (const keeper of this.#keepers.values()) keeper.look();
+      return;
+    }
+    const { code, message, hint = '' } = this.#obstacle;
+    host.report({ code, severity: 'warning', message, hint, source: this.name });
+    host.clock.clearTimeout(this.#probeTimer);
+    this.#probeTimer = host.clock.setTimeout(() => void this.#probeAgain(), PROBE_AGAIN_MS);
+  }
+
+  async #probeAgain(): Promise<void> {
+    if (this.#running !== undefined && !this.#isClosed) await this.#probe(this.#running);
+  }
+
+  #pickUp(path?: string): void {
+    const [segment = '', record] = path?.split('/') ?? [];
+    const keeper = this.#keepers.get(segment);
+    if (record !== undefined && record !== 'current') return;
+    for (const each of keeper === undefined ? this.#keepers.values() : [keeper]) void each.pickUp();
+  }
+
+  async #closeIssuer(): Promise<void> {
+    try {
+      await this.#options.issuer.close?.();
+    } catch (error) {
+      this.#running?.host.logger.warn(
+        { source: this.name },
+        `Closing the issuer failed: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  async #rest(): Promise<void> {
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
+    this.#running?.host.clock.clearTimeout(this.#probeTimer);
+    await Promise.all(Array.from(this.#keepers.values(), (keeper) => keeper.close()));
+  }
+}
+
+async function startOf(issuer: Issuer, host: SourceHost): Promise<void> {
+  await issuer.start?.(host);
+}

@@ -1,0 +1,68 @@
+/** Key pairs, made and handed on as PEM: a WebCrypto key object would bind them to one provider. */
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair as generateNative,
+  type webcrypto,
+} from 'node:crypto';
+import { promisify } from 'node:util';
+import { type CryptoProvider, cryptoFor } from './crypto-provider.js';
+import { keyAlgorithm, type KeyPairType, rsaBits } from './key-algorithm.js';
+
+/** A key pair as PEM. */
+export interface KeyPair {
+  /** What kind of key it is. */
+  readonly keyType: KeyPairType;
+  /** PKCS#8 PEM, unencrypted. */
+  readonly privateKey: string;
+  /** SPKI PEM. */
+  readonly publicKey: string;
+}
+
+/**
+ * Makes a new key pair.
+ *
+ * @param keyType - P-256 is the best default
+ * @param crypto - the provider; RSA keys come from Node's own generator whatever is given, because
+ * @peculiar/webcrypto would block the event loop for up to a second and a half
+ * @throws {@link TlsmithError} `TLS_KEY_UNSUPPORTED`
+ */
+export async function generateKeyPair(keyType: KeyPairType, crypto?: CryptoProvider): Promise<KeyPair> {
+  const algorithm = keyAlgorithm(keyType);
+  const modulusLength = rsaBits(keyType);
+  if (modulusLength !== undefined) return generateRsa(keyType, modulusLength);
+  const provider = await cryptoFor(keyType, crypto);
+  const keys = await provider.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  if (!('privateKey' in keys)) throw new TypeError(`The crypto provider made no key pair for ${keyType}.`);
+  const pkcs8 = await provider.subtle.exportKey('pkcs8', keys.privateKey);
+  return fromPkcs8(keyType, Buffer.from(pkcs8));
+}
+
+async function generateRsa(keyType: KeyPairType, modulusLength: number): Promise<KeyPair> {
+  const { privateKey } = await promisify(generateNative)('rsa', { modulusLength });
+  return fromPkcs8(keyType, privateKey.export({ type: 'pkcs8', format: 'der' }));
+}
+
+function fromPkcs8(keyType: KeyPairType, der: Buffer): KeyPair {
+  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  return {
+    keyType,
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    publicKey: createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString(),
+  };
+}
+
+/** The WebCrypto form of a pair, in the provider that is to sign with it. Internal to src/x509. */
+export async function importKeyPair(
+  pair: KeyPair,
+  provider: CryptoProvider,
+): Promise<webcrypto.CryptoKeyPair> {
+  const algorithm = keyAlgorithm(pair.keyType);
+  const privateDer = createPrivateKey(pair.privateKey).export({ type: 'pkcs8', format: 'der' });
+  const publicDer = createPublicKey(pair.publicKey).export({ type: 'spki', format: 'der' });
+  const [privateKey, publicKey] = await Promise.all([
+    provider.subtle.importKey('pkcs8', privateDer, algorithm, false, ['sign']),
+    provider.subtle.importKey('spki', publicDer, algorithm, true, ['verify']),
+  ]);
+  return { privateKey, publicKey };
+}
