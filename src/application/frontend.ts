@@ -1,0 +1,142 @@
+/**
+ * What stands between raw connections and one application: connections wait for the start, go through the router to
+ * TLS servers of ours, and reach the application when their handshake is complete.
+ */
+import { type Server as NetServer, type Socket } from 'node:net';
+import { type TLSSocket } from 'node:tls';
+import { type Clock } from '../clock.js';
+import { type ConnectionRouter } from '../handshake/connection-router.js';
+import { type TicketKeys } from '../handshake/ticket-keys.js';
+import { TlsServers } from '../handshake/tls-servers.js';
+import { type TlsSettings } from '../handshake/tls-settings.js';
+import { type Reporter } from '../reporter.js';
+import { type Application, takeOver } from './application.js';
+import { ApplicationCloser, type Draining } from './application-closer.js';
+
+/** What a frontend needs of its server. */
+export interface FrontendOptions {
+  readonly router: ConnectionRouter;
+  readonly settings: TlsSettings;
+  readonly ticketKeys: TicketKeys;
+  readonly sessionIdContext: string;
+  readonly reporter: Reporter;
+  /** Undefined once the server has started; until then what to wait for. */
+  readonly started: () => Promise<unknown> | undefined;
+  /** Whether a connection is the server's own check of what it serves. */
+  readonly isOwnCheck: (socket: TLSSocket) => boolean;
+  /** Whether facts about every handshake are wanted in the log. */
+  readonly onHandshake: ((socket: TLSSocket) => void) | undefined;
+}
+
+/** One application behind TLS. */
+export class Frontend {
+  readonly application: Application;
+  readonly #options: FrontendOptions;
+  readonly #servers: TlsServers;
+  readonly #closer: ApplicationCloser;
+  /** Connections that came before the start was done. */
+  readonly #waiting = new Set<Socket>();
+
+  /** @throws `TypeError` when the server cannot be secured */
+  constructor(server: NetServer, options: FrontendOptions) {
+    this.#options = options;
+    this.application = takeOver(server, this.accept);
+    this.#closer = new ApplicationCloser(this.application);
+    const { settings, ticketKeys, sessionIdContext, reporter } = options;
+    this.#servers = new TlsServers({
+      settings,
+      ticketKeys,
+      sessionIdContext,
+      protocols: this.application.protocols,
+      contexts: reporter.counters.contexts,
+      keyShares: reporter.counters.keyShares,
+      listener: {
+        secured: (socket) => {
+          this.#secured(socket);
+        },
+        handshakeFailed: (error, socket) => {
+          this.#handshakeFailed(error, socket);
+        },
+      },
+    });
+    this.#passKeylog(server);
+  }
+
+  /** Takes a raw connection, from the application's own listener or another one. */
+  readonly accept = (socket: Socket): void => {
+    const started = this.#options.started();
+    if (started === undefined) {
+      this.#options.router.accept(socket, this.#servers);
+      return;
+    }
+    socket.on('error', () => {
+      // A client that leaves before the start is nobody's concern.
+    });
+    this.#waiting.add(socket);
+    socket.once('close', () => this.#waiting.delete(socket));
+    started.then(
+      () => {
+        this.#waiting.delete(socket);
+        if (!socket.destroyed) this.#options.router.accept(socket, this.#servers);
+      },
+      () => socket.destroy(),
+    );
+  };
+
+  /** Stops listening and ends what is idle. */
+  drain(clock: Clock): Draining {
+    return this.#closer.drain(clock);
+  }
+
+  /** Ends connections that wait for a start. */
+  destroyWaiting(): void {
+    for (const socket of this.#waiting) socket.destroy();
+  }
+
+  /** Stops listening because the start has failed. */
+  shut(): void {
+    if (this.application.server.listening) this.application.server.close();
+  }
+
+  #secured(socket: TLSSocket): void {
+    const { router, reporter, isOwnCheck, onHandshake } = this.#options;
+    router.secured(socket);
+    if (isOwnCheck(socket)) {
+      socket.destroy();
+      return;
+    }
+    reporter.counters.handshakes.increment('completed');
+    reporter.counters.sessions.increment(socket.isSessionReused() ? 'resumed' : 'full');
+    onHandshake?.(socket);
+    // A raw tls.Server's connections have no error listener of their own; a client's reset must not end the process.
+    socket.on('error', ignore);
+    try {
+      this.application.forward(socket);
+    } catch (error) {
+      socket.destroy();
+      reporter.fault('The application threw while taking a connection', error);
+    }
+  }
+
+  #handshakeFailed(error: Error, socket: TLSSocket): void {
+    this.#options.reporter.handshakeFailed(error, socket.remoteAddress);
+    const { kind, server } = this.application;
+    if (kind !== 'http') server.emit('tlsClientError', error, socket);
+  }
+
+  /** Key log lines cost something in every handshake, so they are only made once somebody listens. */
+  #passKeylog(server: NetServer): void {
+    if (this.application.kind === 'http') return;
+    const enable = (): void => {
+      this.#servers.enableKeylog((line, socket) => server.emit('keylog', line, socket));
+    };
+    if (server.listenerCount('keylog') > 0) enable();
+    server.on('newListener', (event) => {
+      if (event === 'keylog') enable();
+    });
+  }
+}
+
+function ignore(): void {
+  // 'close' follows.
+}

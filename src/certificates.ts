@@ -1,0 +1,150 @@
+/** The credential side of a server: sources, the resolver that asks them, contexts, and the watch over expiry. */
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { BoundedMap } from './bounded-map.js';
+import { type Credential } from './credential/credential.js';
+import { normalizeServerName } from './credential/server-name.js';
+import { TlsmithError } from './errors.js';
+import { ExpiryWatch, type WatchedCertificate } from './expiry.js';
+import { CredentialResolver } from './handshake/credential-resolver.js';
+import { type TlsSettings, tlsServerOptions } from './handshake/tls-settings.js';
+import { assertNoFindings, SourceSet, type SourceSurroundings } from './source-set.js';
+import { type CertificateSource } from './sources/certificate-source.js';
+import { type CertificateStatus, certificatesOf } from './status.js';
+
+const CACHED_CONTEXTS = 2_000;
+
+/** What the credential side needs. */
+export interface CertificatesOptions extends Omit<SourceSurroundings, 'changed'> {
+  readonly sources: readonly CertificateSource[];
+  readonly defaultName: string | undefined;
+  readonly refusesUnknownNames: boolean;
+  readonly tls: TlsSettings;
+}
+
+/** All certificates of one server. */
+export class Certificates {
+  readonly resolver: CredentialResolver;
+  readonly sources: SourceSet;
+  readonly #options: CertificatesOptions;
+  readonly #watch: ExpiryWatch;
+  readonly #contexts = new BoundedMap<string, SecureContext>(CACHED_CONTEXTS);
+  #isWatching = false;
+
+  constructor(options: CertificatesOptions) {
+    const { sources, clock, defaultName, reporter } = options;
+    this.#options = options;
+    this.sources = new SourceSet(sources, {
+      ...options,
+      changed: () => {
+        this.#look();
+      },
+    });
+    this.resolver = new CredentialResolver({
+      sources,
+      clock,
+      defaultName,
+      report: (finding) => {
+        reporter.report(finding);
+      },
+    });
+    this.#watch = new ExpiryWatch(clock, () => this.#watched(), {
+      expiring: ({ source, credential }) => {
+        reporter.expiry('expiring', source, credential);
+      },
+      expired: ({ source, credential }) => {
+        reporter.expiry('expired', source, credential);
+      },
+    });
+  }
+
+  /** Starts the sources and checks that they fit the options. */
+  async start(): Promise<void> {
+    await this.sources.start();
+    try {
+      await this.#assertDefaultName();
+      if (this.#options.isStrict) assertNoFindings(this.#options.reporter);
+    } catch (error) {
+      await this.sources.close();
+      throw error;
+    }
+    this.#isWatching = true;
+    this.#look();
+  }
+
+  /** Ends everything that runs. */
+  async close(): Promise<void> {
+    this.#isWatching = false;
+    this.#watch.close();
+    this.#contexts.clear();
+    await this.sources.close();
+  }
+
+  /** What a client that asks for `serverName` gets, as a context. */
+  async resolve(serverName: string | undefined): Promise<SecureContext | undefined> {
+    const credential = await this.#select(serverName);
+    return credential === undefined ? undefined : this.contextOf(credential);
+  }
+
+  /** The context of a credential, made once. */
+  contextOf(credential: Credential): SecureContext {
+    const known = this.#contexts.get(credential.id);
+    if (known !== undefined) return known;
+    const context = createSecureContext({
+      ...tlsServerOptions(this.#options.tls),
+      cert: credential.cert,
+      key: credential.key,
+    });
+    this.#contexts.set(credential.id, context);
+    return context;
+  }
+
+  /** Every certificate, at hand or to come. */
+  status(): CertificateStatus[] {
+    const now = this.#options.clock.now();
+    return this.#options.sources.flatMap((source) => certificatesOf(source, now));
+  }
+
+  async #select(name: string | undefined): Promise<Credential | undefined> {
+    if (name === undefined) return this.resolver.default(undefined);
+    const serverName = normalizeServerName(name);
+    if (serverName === undefined) return undefined;
+    const credential = await this.resolver.find(serverName);
+    return credential ?? (this.#options.refusesUnknownNames ? undefined : this.resolver.default(undefined));
+  }
+
+  async #assertDefaultName(): Promise<void> {
+    const { defaultName } = this.#options;
+    // A managed name may still be pending: its certificate comes later.
+    if (defaultName === undefined || this.sources.isManaged(defaultName)) return;
+    if ((await this.resolver.find(defaultName)) !== undefined) return;
+    throw new TlsmithError(
+      'DEFAULT_NAME_NOT_COVERED',
+      `No source has a certificate for defaultName ${defaultName}.`,
+      {
+        serverName: defaultName,
+        hint: 'Set defaultName to a name that one of the certificates covers, or add a source that has it.',
+      },
+    );
+  }
+
+  #look(): void {
+    if (this.#isWatching) this.#watch.look();
+  }
+
+  *#watched(): Iterable<WatchedCertificate> {
+    for (const source of this.#options.sources) {
+      const planned = new Map<string, number>();
+      for (const { credential, nextRenewal } of source.managed?.() ?? []) {
+        if (credential !== undefined && nextRenewal !== undefined) planned.set(credential.id, nextRenewal.at);
+      }
+      for (const credential of source.list?.() ?? []) {
+        const plannedRenewal = planned.get(credential.id);
+        yield {
+          credential,
+          source: source.name,
+          ...(plannedRenewal === undefined ? {} : { plannedRenewal }),
+        };
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * The request listener for everything that arrives as plain HTTP: ACME answers first, then a redirect to HTTPS, a
+ * handler, or an explanation. It serves the companion listener, an application's own port-80 server, and plain HTTP
+ * sent to the TLS port.
+ */
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { answerHttp01 } from './http01.js';
+import { httpsUrlOf, type HttpsLocation, type RedirectStatus } from './redirect.js';
+
+/** What is done with a request that is no ACME challenge. */
+export type PlainAction =
+  | { readonly type: 'redirect'; readonly status: RedirectStatus }
+  | { readonly type: 'explain' }
+  | {
+      readonly type: 'handle';
+      readonly handler: (request: IncomingMessage, response: ServerResponse) => unknown;
+    };
+
+/** What the listener needs. */
+export interface PlainListenerOptions {
+  readonly action: PlainAction;
+  readonly location: () => HttpsLocation;
+  readonly keyAuthorizationFor: (token: string) => string | undefined;
+}
+
+/** A node `request` listener. */
+export function plainListener(
+  options: PlainListenerOptions,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    if (answerHttp01(request, response, options.keyAuthorizationFor)) return;
+    const { action } = options;
+    if (action.type === 'handle') {
+      action.handler(request, response);
+      return;
+    }
+    const url = httpsUrlOf(request, options.location());
+    // One answer and no more on this connection: the next request should come over TLS.
+    response.shouldKeepAlive = false;
+    if (url === undefined)
+      answerText(response, 400, 'This server speaks HTTPS, and the request names no host to send you to.');
+    else if (action.type === 'redirect') redirect(response, action.status, url);
+    else answerText(response, 400, `This port speaks HTTPS, but the request was plain HTTP. Use ${url}`);
+  };
+}
+
+function redirect(response: ServerResponse, status: RedirectStatus, url: string): void {
+  response.setHeader('location', url);
+  answerText(response, status, `Moved to ${url}`);
+}
+
+function answerText(response: ServerResponse, status: number, text: string): void {
+  const body = `${text}\n`;
+  response.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(body);
+}

@@ -1,0 +1,65 @@
+/**
+ * tlsmith: correct TLS for Node servers, from certificate sources that compose.
+ *
+ * @packageDocumentation
+ */
+export { createSecureServer } from './create-secure-server.js';
+export { type CloseOptions, SecureServer, type WaitOptions } from './secure-server.js';
+export { type HttpListenerOptions, type SecureServerOptions } from './options.js';
+export { type AttachableServer, type RequestHandler } from './application/application.js';
+export { type ListenTarget } from './listening/listen-target.js';
+export { type RedirectStatus } from './http/redirect.js';
+export { type TlsBaseline } from './handshake/tls-settings.js';
+
+export { filePair, type FilePairOptions } from './sources/file-pair.js';
+export { pemPair, type PemPairOptions } from './sources/pem-pair.js';
+export { fromFunction, type FromFunctionOptions } from './sources/from-function.js';
+export { selfSigned, type SelfSignedOptions } from './issuance/self-signed.js';
+
+export {
+  type CertificateSource,
+  type ChallengeAnswer,
+  type Found,
+  type ListenerAddress,
+  type ManagedCertificate,
+  type PendingCredential,
+  type SourceEvent,
+  type SourceFunction,
+  type SourceHost,
+  type SourceQuery,
+} from './sources/certificate-source.js';
+export {
+  createCredential,
+  type Credential,
+  type CredentialInput,
+  type CredentialOrigin,
+} from './credential/credential.js';
+export { type KeyType } from './credential/certificate-facts.js';
+export { type Finding, type Severity } from './credential/findings.js';
+
+export { fileStorage, type FileStorageOptions } from './storage/file-storage.js';
+export { memoryStorage } from './storage/memory-storage.js';
+export {
+  type Lease,
+  type LockOptions,
+  type PutOptions,
+  type Storage,
+  type StoredValue,
+} from './storage/storage.js';
+
+export { type CertificateState, type CertificateStatus, type ServerStatus } from './status.js';
+export {
+  type CertificateEvent,
+  type ExpiryEvent,
+  type FailedEvent,
+  type SecureServerEvents,
+} from './events.js';
+export {
+  ERROR_CODES,
+  isTlsmithError,
+  TlsmithError,
+  type TlsmithErrorCode,
+  type TlsmithErrorDetails,
+} from './errors.js';
+export { type Clock } from './clock.js';
+export { type Logger } from './logger.js';

@@ -1,0 +1,88 @@
+/** What a failed `listen` means, and what to do about it (diagnoses D-20, D-20b, D-20c). */
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { codeOf, messageOf, TlsmithError } from '../errors.js';
+import { type ListenTarget } from './listen-target.js';
+
+/** The coded form of an error that `server.listen` emitted. */
+export function listenError(error: unknown, target: ListenTarget): TlsmithError {
+  const facts = {
+    cause: error,
+    ...(target.path === undefined ? { port: target.port } : { path: target.path }),
+  };
+  const where = describeTarget(target);
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return target.path === undefined
+        ? new TlsmithError('PORT_IN_USE', `${where} is taken by another program.`, {
+            ...facts,
+            hint: `Stop it (\`ss -ltnp 'sport = :${String(target.port)}'\` names it), choose another port, or attach() tlsmith to that server.`,
+          })
+        : new TlsmithError('SOCKET_PATH_IN_USE', `${where} is in use by a running program.`, {
+            ...facts,
+            hint: 'Stop that program or choose another path.',
+          });
+    case 'EACCES':
+      return target.path === undefined ? privileged(target, facts) : forbiddenPath(where, facts);
+    case 'EADDRNOTAVAIL':
+      return new TlsmithError(
+        'ADDRESS_NOT_LOCAL',
+        `${String(target.host)} is not an address of this machine.`,
+        {
+          ...facts,
+          host: target.host,
+          hint: `Its addresses are ${localAddresses().join(', ')}. Is a VPN or an interface not up yet?`,
+        },
+      );
+    default:
+      return new TlsmithError('LISTEN_FAILED', `Listening on ${where} failed: ${messageOf(error)}.`, facts);
+  }
+}
+
+/** `0.0.0.0:443`, `port 443`, or the path of a unix socket, for messages. */
+export function describeTarget(target: ListenTarget): string {
+  if (target.path !== undefined) return `unix socket ${target.path}`;
+  if (target.fd !== undefined) return `file descriptor ${target.fd}`;
+  if (target.host === undefined) return `port ${String(target.port)}`;
+  return target.host.includes(':')
+    ? `[${target.host}]:${String(target.port)}`
+    : `${target.host}:${String(target.port)}`;
+}
+
+function forbiddenPath(where: string, facts: object): TlsmithError {
+  return new TlsmithError('LISTEN_FAILED', `This process may not create the ${where}.`, {
+    ...facts,
+    hint: 'Make its folder writable for the user this process runs as, or choose a path in a folder that is.',
+  });
+}
+
+function privileged(target: ListenTarget, facts: object): TlsmithError {
+  const port = String(target.port);
+  return new TlsmithError(
+    'PORT_PRIVILEGED',
+    `Port ${port} needs privileges that this process does not have${limitText()}.`,
+    {
+      ...facts,
+      hint: [
+        'One of: systemd `AmbientCapabilities=CAP_NET_BIND_SERVICE` or a systemd socket;',
+        `Docker \`-p ${port}:8443\` or \`--sysctl net.ipv4.ip_unprivileged_port_start=0\`;`,
+        `a firewall redirect from ${port} to a port above 1024.`,
+        `\`setcap\` on ${process.execPath} works too, but gives the right to every Node program and must be repeated after each update of Node.`,
+      ].join(' '),
+    },
+  );
+}
+
+function limitText(): string {
+  try {
+    const first = readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8').trim();
+    return ` (the first free one is ${first}, from /proc/sys/net/ipv4/ip_unprivileged_port_start)`;
+  } catch {
+    return '';
+  }
+}
+
+function localAddresses(): string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  return addresses.map((entry) => entry.address);
+}

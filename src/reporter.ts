@@ -1,0 +1,185 @@
+/**
+ * Where everything that happens is told: findings, certificate changes, refused connections. It keeps the findings
+ * for `status()`, counts, logs within bounds, and hands events on.
+ */
+import { BoundedMap } from './bounded-map.js';
+import { type Clock } from './clock.js';
+import { type Credential } from './credential/credential.js';
+import { type Finding } from './credential/findings.js';
+import { codeOf, messageOf, TlsmithError } from './errors.js';
+import {
+  type CertificateEvent,
+  type ExpiryEvent,
+  type FailedEvent,
+  type SecureServerEvents,
+} from './events.js';
+import { type RefusalCode, type RefusalFacts } from './handshake/connection-router.js';
+import { type Logger } from './logger.js';
+import { Counters } from './metrics.js';
+import { RepeatedLog } from './repeated-log.js';
+import { type SourceEvent } from './sources/certificate-source.js';
+
+const KEPT_FINDINGS = 1_000;
+const DAY_MS = 86_400_000;
+
+/** Hands an event to whoever listens; never throws. */
+export type Emit = <Name extends keyof SecureServerEvents>(
+  event: Name,
+  argument: SecureServerEvents[Name][0],
+) => void;
+
+/** Tells people what happens. */
+export class Reporter {
+  readonly counters = new Counters();
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #emit: Emit;
+  readonly #repeated: RepeatedLog;
+  readonly #findings = new BoundedMap<string, Finding>(KEPT_FINDINGS);
+
+  constructor(logger: Logger, clock: Clock, emit: Emit) {
+    this.#logger = logger;
+    this.#clock = clock;
+    this.#emit = emit;
+    this.#repeated = new RepeatedLog(logger, clock);
+  }
+
+  /** Findings that still hold, oldest first. */
+  get findings(): Finding[] {
+    return [...this.#findings.values()];
+  }
+
+  /** Tells of a finding, once as long as it holds. */
+  report(finding: Finding): void {
+    const key = `${finding.code} ${finding.source ?? ''} ${finding.message}`;
+    if (this.#findings.get(key) !== undefined) return;
+    this.#findings.set(key, finding);
+    const { message, severity, ...facts } = finding;
+    const level = severity === 'info' ? 'info' : severity === 'warning' ? 'warn' : 'error';
+    this.#repeated.write(level, `${finding.code} ${finding.source ?? ''} ${finding.names?.join() ?? ''}`, [
+      facts,
+      message,
+    ]);
+    this.#emit('warning', finding);
+  }
+
+  /** Takes back findings of a code, for these names or for all. */
+  resolved(code: string, { source, names }: { source: string; names?: readonly string[] }): void {
+    for (const [key, finding] of this.#findings.entries()) {
+      const isMeant = names === undefined || names.some((name) => finding.names?.includes(name));
+      if (finding.code === code && finding.source === source && isMeant) this.#findings.delete(key);
+    }
+  }
+
+  /** Forgets findings, as at a new start. */
+  clear(): void {
+    this.#findings.clear();
+  }
+
+  /** Tells what a source says. */
+  notify(source: string, event: SourceEvent): void {
+    if (event.type === 'failed') {
+      const { names, error, attempt, nextAttempt } = event;
+      this.failed({
+        source,
+        names,
+        error,
+        attempt,
+        ...(nextAttempt === undefined ? {} : { nextAttempt: isoOf(nextAttempt) }),
+      });
+      return;
+    }
+    const { action, credential, previous } = event;
+    this.counters.certificates.increment(action);
+    this.#certificate({
+      action,
+      source,
+      names: credential.names,
+      serialNumber: credential.serialNumber,
+      ...(previous === undefined ? {} : { previousSerialNumber: previous.serialNumber }),
+      notAfter: isoOf(credential.notAfter),
+    });
+  }
+
+  /** Tells of a failed attempt. */
+  failed(event: FailedEvent): void {
+    this.counters.certificates.increment('failed');
+    const { error, ...facts } = event;
+    this.#logger.error({ code: error.code, hint: error.hint, ...facts }, error.message);
+    this.#emit('failed', event);
+  }
+
+  /** Tells that a certificate runs out, or has. */
+  expiry(kind: 'expiring' | 'expired', source: string, credential: Credential): void {
+    const event: ExpiryEvent = {
+      source,
+      names: credential.names,
+      serialNumber: credential.serialNumber,
+      notAfter: isoOf(credential.notAfter),
+      daysLeft: Math.floor((credential.notAfter - this.#clock.now()) / DAY_MS),
+    };
+    const names = credential.names.join(', ');
+    if (kind === 'expired')
+      this.#logger.error(event, `The certificate for ${names} has expired at ${event.notAfter}.`);
+    else
+      this.#logger.warn(
+        event,
+        `The certificate for ${names} expires in ${event.daysLeft} days, at ${event.notAfter}.`,
+      );
+    this.#emit(kind, event);
+  }
+
+  /** Tells of a connection that was turned away before its handshake. */
+  refused(code: RefusalCode, facts: RefusalFacts): void {
+    this.counters.handshakes.increment(code);
+    const { cause, ...known } = facts;
+    const asked = facts.serverName === undefined ? '' : ` for ${facts.serverName}`;
+    const message = `Connection${asked} refused: ${facts.reason}${cause === undefined ? '' : ` (${messageOf(cause)})`}.`;
+    // Port scans and health checks are everybody's weather; a name without certificate is somebody's mistake.
+    const level = code.startsWith('CLIENT_HELLO') ? 'info' : 'warn';
+    this.#repeated.write(level, code, [{ code, ...known }, message]);
+  }
+
+  /** Tells of a handshake that failed. */
+  handshakeFailed(error: unknown, remoteAddress: string | undefined): void {
+    const isTimeout = codeOf(error) === 'ERR_TLS_HANDSHAKE_TIMEOUT';
+    const code = isTimeout ? 'HANDSHAKE_TIMEOUT' : 'HANDSHAKE_FAILED';
+    this.counters.handshakes.increment(isTimeout ? code : 'failed');
+    const reason = codeOf(error) ?? 'unknown reason';
+    this.#repeated.write('info', `${code} ${reason}`, [
+      { code, reason, remoteAddress },
+      `A TLS handshake failed: ${messageOf(error).trim()}.`,
+    ]);
+  }
+
+  /** Tells of a fault that belongs to nobody else, such as a listener's exception. */
+  fault(message: string, error: unknown): void {
+    this.#repeated.write('error', `fault ${message}`, [
+      { reason: messageOf(error) },
+      `${message}: ${messageOf(error)}`,
+    ]);
+  }
+
+  /** Writes the log lines that are still held back. */
+  close(): void {
+    this.#repeated.close();
+  }
+
+  #certificate(event: CertificateEvent): void {
+    const names = event.names.join(', ');
+    this.#logger.info(
+      event,
+      `Certificate for ${names} ${event.action} (${event.source}), valid until ${event.notAfter}.`,
+    );
+    this.#emit('certificate', event);
+  }
+}
+
+/** Anything thrown as a coded error; `code` is used for what has none of ours. */
+export function asTlsmithError(error: unknown, code: 'SOURCE_FAILED' | 'LISTEN_FAILED'): TlsmithError {
+  return error instanceof TlsmithError ? error : new TlsmithError(code, messageOf(error), { cause: error });
+}
+
+function isoOf(instant: number): string {
+  return new Date(instant).toISOString();
+}

@@ -1,0 +1,184 @@
+/**
+ * The working parts of one server and how they are wired: certificates, challenges, ticket keys, router, listeners.
+ * It starts and stops them; `SecureServer` decides when.
+ */
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type Server as NetServer } from 'node:net';
+import { type TlsOptions, type TLSSocket } from 'node:tls';
+import { Frontend } from './application/frontend.js';
+import { Certificates } from './certificates.js';
+import { Challenges } from './handshake/challenges.js';
+import { ConnectionRouter } from './handshake/connection-router.js';
+import { isPromise } from './handshake/credential-resolver.js';
+import { TicketKeys } from './handshake/ticket-keys.js';
+import { inHandshakeOptions } from './handshake/tls-options.js';
+import { plainHttpReceiver } from './http/plain-http.js';
+import { type PlainAction, plainListener, type PlainListenerOptions } from './http/plain-listener.js';
+import { Listeners } from './listening/listeners.js';
+import { type ServerSettings } from './options.js';
+import { type Reporter } from './reporter.js';
+import { fingerprintServedFor, isCheckable, servedDiffers } from './served-check.js';
+import { type CertificateSource } from './sources/certificate-source.js';
+import { handshakeFacts } from './start-line.js';
+import { type Storage } from './storage/storage.js';
+
+/** Keeps sessions of one policy apart from another's. */
+const SESSION_ID_CONTEXT = 'tlsmith:default';
+
+/** What the composition root gives to a server. */
+export interface ServerParts {
+  readonly settings: ServerSettings;
+  readonly sources: readonly CertificateSource[];
+  /** The shared default storage, made when it is first asked for. */
+  readonly storage: () => Storage;
+}
+
+/** The parts of one server. */
+export class ServerCore {
+  readonly settings: ServerSettings;
+  readonly reporter: Reporter;
+  readonly listeners = new Listeners();
+  readonly challenges = new Challenges();
+  readonly certificates: Certificates;
+  readonly router: ConnectionRouter;
+  readonly #ticketKeys: TicketKeys;
+  /** Client ports of our own checks of what is served. */
+  readonly #checkPorts = new Set<number>();
+  readonly #onIdle = new Set<() => void>();
+
+  constructor({ settings, sources, storage }: ServerParts, reporter: Reporter) {
+    this.settings = settings;
+    this.reporter = reporter;
+    this.#ticketKeys = new TicketKeys(settings.clock, settings.rotateTicketKeysEveryMs);
+    this.certificates = new Certificates({
+      ...settings,
+      sources,
+      storage,
+      reporter,
+      listeners: (onChange) => {
+        if (onChange !== undefined) this.listeners.observe(onChange);
+        return this.listeners.addresses;
+      },
+      answer: (challenge) => this.challenges.add(challenge),
+      verifyServed: (serverName, fingerprint256) => this.#verifyServed(serverName, fingerprint256),
+    });
+    this.router = new ConnectionRouter({
+      resolver: this.certificates.resolver,
+      challenges: this.challenges,
+      clock: settings.clock,
+      refusesUnknownNames: settings.refusesUnknownNames,
+      plainHttp: this.#plainHttp(),
+      refused: (code, facts) => {
+        reporter.refused(code, facts);
+      },
+      idle: () => {
+        for (const listener of this.#onIdle) listener();
+      },
+    });
+  }
+
+  /** Loads the sources and begins to rotate ticket keys. */
+  async start(): Promise<void> {
+    this.reporter.clear();
+    await this.certificates.start();
+    this.#ticketKeys.start();
+  }
+
+  /** Ends everything that runs besides connections and listeners. */
+  async stop(): Promise<void> {
+    this.#ticketKeys.close();
+    this.listeners.forgetObservers();
+    await this.certificates.close();
+    this.reporter.close();
+  }
+
+  /** Puts an application's server behind TLS. */
+  frontend(server: NetServer, started: () => Promise<unknown> | undefined): Frontend {
+    const { settings, reporter, router } = this;
+    return new Frontend(server, {
+      router,
+      reporter,
+      settings: settings.tls,
+      ticketKeys: this.#ticketKeys,
+      sessionIdContext: SESSION_ID_CONTEXT,
+      started,
+      isOwnCheck: (socket) => this.#checkPorts.size > 0 && this.#checkPorts.has(socket.remotePort ?? 0),
+      onHandshake: settings.logsHandshakes ? this.#logHandshake : undefined,
+    });
+  }
+
+  /** Options for a server that nothing may be attached to. */
+  tlsOptions(): TlsOptions {
+    const { certificates, challenges, settings } = this;
+    const selection = certificates.resolver.default(undefined, { mayWait: false });
+    return inHandshakeOptions({
+      settings: settings.tls,
+      ticketKeys: this.#ticketKeys,
+      sessionIdContext: SESSION_ID_CONTEXT,
+      challenges,
+      resolve: (serverName) => certificates.resolve(serverName),
+      contextOf: (credential) => certificates.contextOf(credential),
+      // Without waiting there is no promise.
+      defaultCredential: isPromise(selection) ? undefined : selection,
+    });
+  }
+
+  /** A `request` listener for plain HTTP. */
+  plainListener(action: PlainAction): (request: IncomingMessage, response: ServerResponse) => void {
+    return plainListener(this.plainOptions(action));
+  }
+
+  /** What plain HTTP is answered with. */
+  plainOptions(action: PlainAction): PlainListenerOptions {
+    const { publicUrl } = this.settings;
+    return {
+      action,
+      location: () => ({ port: this.listeners.httpsPort, publicUrl }),
+      keyAuthorizationFor: (token) => this.challenges.keyAuthorizationFor(token),
+    };
+  }
+
+  /** Resolves when no connection is open. */
+  async connectionsClosed(): Promise<void> {
+    if (this.router.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#onIdle.delete(done);
+        resolve();
+      };
+      this.#onIdle.add(done);
+    });
+  }
+
+  #plainHttp(): ReturnType<typeof plainHttpReceiver> {
+    const { plainHttp, clock } = this.settings;
+    if (plainHttp === 'close') return (socket) => socket.destroy();
+    const action: PlainAction =
+      plainHttp === 'explain' ? { type: 'explain' } : { type: 'redirect', status: 308 };
+    return plainHttpReceiver(this.plainOptions(action), clock);
+  }
+
+  async #verifyServed(serverName: string, fingerprint256: string): Promise<void> {
+    const listener = this.listeners.addresses.find(
+      ({ protocol, port }) => protocol === 'https' && port !== undefined,
+    );
+    if (listener === undefined || !isCheckable(serverName)) return;
+    let port: number | undefined;
+    try {
+      const served = await fingerprintServedFor(serverName, {
+        listener,
+        onConnect: (socket) => {
+          port = socket.localPort;
+          if (port !== undefined) this.#checkPorts.add(port);
+        },
+      });
+      if (served !== fingerprint256) throw servedDiffers(serverName, fingerprint256, served);
+    } finally {
+      if (port !== undefined) this.#checkPorts.delete(port);
+    }
+  }
+
+  readonly #logHandshake = (socket: TLSSocket): void => {
+    this.settings.logger.debug(handshakeFacts(socket), 'TLS handshake complete');
+  };
+}

@@ -1,0 +1,114 @@
+/** What `status()` answers: JSON-serialisable, without secrets, instants in ISO 8601. */
+import { type Credential } from './credential/credential.js';
+import { warningInstants } from './expiry.js';
+import { type Finding } from './credential/findings.js';
+import {
+  type CertificateSource,
+  type ListenerAddress,
+  type ManagedCertificate,
+} from './sources/certificate-source.js';
+
+/** The state of a certificate. */
+export type CertificateState = 'valid' | 'expiring' | 'expired' | 'pending' | 'failed';
+
+/** One certificate, at hand or to come. */
+export interface CertificateStatus {
+  /** DNS names and IP addresses. */
+  readonly names: readonly string[];
+  /** The name of the source it comes from. */
+  readonly source: string;
+  readonly state: CertificateState;
+  /** The issuer's common name. */
+  readonly issuer?: string;
+  /** The serial number, upper-case hexadecimal. */
+  readonly serialNumber?: string;
+  /** SHA-256 of the leaf, as `AB:CD:…`. */
+  readonly fingerprint256?: string;
+  readonly notBefore?: string;
+  readonly notAfter?: string;
+  /** Days of validity left, rounded down; negative when it has expired. */
+  readonly daysLeft?: number;
+  /** When it will be renewed, and by which rule; managed certificates only. */
+  readonly nextRenewal?: { readonly at: string; readonly why: string };
+  /** Failed attempts in a row; managed certificates only. */
+  readonly attempts?: number;
+  /** The last failure, until a success. */
+  readonly lastError?: { readonly code: string; readonly message: string };
+  /** When the next attempt is due. */
+  readonly nextAttempt?: string;
+}
+
+/** What {@link SecureServer.status} answers. */
+export interface ServerStatus {
+  readonly certificates: readonly CertificateStatus[];
+  /** What a person should know, latest last. */
+  readonly findings: readonly Finding[];
+  /** Where the server listens. */
+  readonly listeners: readonly ListenerAddress[];
+}
+
+const DAY_MS = 86_400_000;
+
+/** The certificates of a source at `now`. */
+export function certificatesOf(source: CertificateSource, now: number): CertificateStatus[] {
+  const managed = [...(source.managed?.() ?? [])];
+  const ids = new Set(managed.map((certificate) => certificate.credential?.id));
+  const others = [...(source.list?.() ?? [])].filter((credential) => !ids.has(credential.id));
+  return [
+    ...managed.map((certificate) => managedStatus(certificate, source.name, now)),
+    ...others.map((credential) => credentialStatus(credential, source.name, { now })),
+  ];
+}
+
+function managedStatus(certificate: ManagedCertificate, source: string, now: number): CertificateStatus {
+  const { credential, nextRenewal, lastError, nextAttempt } = certificate;
+  const missing = {
+    names: certificate.names,
+    source,
+    state: certificate.isFailed ? 'failed' : 'pending',
+  } as const;
+  return {
+    ...(credential === undefined
+      ? missing
+      : credentialStatus(credential, source, {
+          now,
+          ...(nextRenewal === undefined ? {} : { plannedRenewal: nextRenewal.at }),
+        })),
+    ...(nextRenewal === undefined
+      ? {}
+      : { nextRenewal: { at: isoOf(nextRenewal.at), why: nextRenewal.why } }),
+    attempts: certificate.attempts,
+    ...(lastError === undefined ? {} : { lastError }),
+    ...(nextAttempt === undefined ? {} : { nextAttempt: isoOf(nextAttempt) }),
+  };
+}
+
+interface StateOptions {
+  readonly now: number;
+  readonly plannedRenewal?: number;
+}
+
+function credentialStatus(credential: Credential, source: string, options: StateOptions): CertificateStatus {
+  return {
+    names: credential.names,
+    source,
+    state: stateOf(credential, options),
+    issuer: credential.issuer,
+    serialNumber: credential.serialNumber,
+    fingerprint256: credential.fingerprint256,
+    notBefore: isoOf(credential.notBefore),
+    notAfter: isoOf(credential.notAfter),
+    daysLeft: Math.floor((credential.notAfter - options.now) / DAY_MS),
+  };
+}
+
+/** `expiring` from the first warning on (see expiry.ts); a certificate that is not yet valid is `pending`. */
+function stateOf(credential: Credential, { now, plannedRenewal }: StateOptions): CertificateState {
+  if (now >= credential.notAfter) return 'expired';
+  if (now < credential.notBefore) return 'pending';
+  return now >= (warningInstants(credential, plannedRenewal)[0] ?? Infinity) ? 'expiring' : 'valid';
+}
+
+function isoOf(instant: number): string {
+  return new Date(instant).toISOString();
+}

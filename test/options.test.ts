@@ -1,0 +1,137 @@
+import { describe, expect, it } from '@jest/globals';
+import express from 'express';
+import { createServer } from 'node:net';
+import { createSecureServer, memoryStorage, type SecureServerOptions, selfSigned } from '../src/index.js';
+import { parseOptions } from '../src/options.js';
+
+const app = (): void => undefined;
+
+describe('createSecureServer', () => {
+  it.each<readonly [string, Record<string, unknown>]>([
+    ['sources', { sources: [] }],
+    ['sources[1]', { sources: [selfSigned(), {}] }],
+    ['sources[0]', { sources: 'certs' }],
+    ['sources[0]', { sources: { name: 'x', find: 7 } }],
+    ['http', { http: 'yes' }],
+    ['http.port', { http: 70_000 }],
+    ['http.port', { http: { port: 1.5 } }],
+    ['http.host', { http: { host: 7 } }],
+    ['http.redirect', { http: { redirect: 303 } }],
+    ['http.handler', { http: { handler: app } }],
+    ['http.handler', { http: { redirect: false, handler: 'app' } }],
+    ['http2', { http2: 'yes' }],
+    ['plainHttp', { plainHttp: 'drop' }],
+    ['unknownName', { unknownName: 'refuse' }],
+    ['defaultName', { defaultName: '../x' }],
+    ['defaultName', { defaultName: '*.a.test' }],
+    ['defaultName', { defaultName: 7 }],
+    ['tlsBaseline', { tlsBaseline: 'old' }],
+    ['minVersion', { minVersion: 'TLSv1.1' }],
+    ['minVersion', { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.2' }],
+    ['ciphers', { ciphers: 'no-such-cipher' }],
+    ['groups', { groups: [] }],
+    ['groups', { groups: ['no-such-group'] }],
+    ['publicUrl', { publicUrl: 'http://a.test' }],
+    ['publicUrl', { publicUrl: 'a.test' }],
+    ['storage', { storage: {} }],
+    ['strict', { strict: 1 }],
+    ['sessionTickets', { sessionTickets: true }],
+    ['sessionTickets.rotateEveryMs', { sessionTickets: { rotateEveryMs: 10 } }],
+    ['handshakeTimeoutMs', { handshakeTimeoutMs: 0 }],
+    ['handshakeTimeoutMs', { handshakeTimeoutMs: 2 ** 31 }],
+    ['logger', { logger: {} }],
+    ['clock', { clock: {} }],
+    ['nosuch', { nosuch: 1 }],
+  ])('names the option that is misused: %s in %j', (name, options) => {
+    expect(() => createSecureServer(options, app)).toThrow(TypeError);
+    expect(() => createSecureServer(options, app)).toThrow(name);
+  });
+
+  it('refuses options that are no object', () => {
+    expect(() => createSecureServer('443' as never)).toThrow(TypeError);
+  });
+
+  it('refuses HTTP/2 for Express, and says why', () => {
+    expect(() => createSecureServer({ http2: true, logger: false }, express())).toThrow(
+      /Express cannot serve HTTP\/2/,
+    );
+    expect(() => createSecureServer({ logger: false }, express())).not.toThrow();
+  });
+
+  it('refuses servers that TLS cannot be put in front of', () => {
+    expect(() => createSecureServer({ logger: false }, createServer())).toThrow(/attach/);
+    expect(() => createSecureServer({ logger: false }, {} as never)).toThrow(/attach/);
+  });
+
+  it('changes nothing in the options it was given', () => {
+    const options: SecureServerOptions = Object.freeze({
+      sources: Object.freeze([selfSigned()]),
+      http: Object.freeze({ port: 0 }),
+      sessionTickets: Object.freeze({}),
+      storage: memoryStorage(),
+    });
+    expect(() => createSecureServer(options, app)).not.toThrow();
+  });
+
+  it('says in one line that it serves a self-signed certificate when no sources are given', () => {
+    const lines: string[] = [];
+    const log = (_facts: object, message: string): unknown => lines.push(message);
+    createSecureServer({ logger: { debug: log, info: log, warn: log, error: log } }, app);
+    expect(lines).toEqual([expect.stringContaining('self-signed')]);
+  });
+});
+
+describe('the options', () => {
+  it('have the defaults that docs and types promise', () => {
+    expect(parseOptions({})).toMatchObject({
+      http: undefined,
+      isHttp2: false,
+      plainHttp: 'explain',
+      refusesUnknownNames: false,
+      isStrict: false,
+      rotateTicketKeysEveryMs: 43_200_000,
+      logsHandshakes: false,
+      tls: {
+        minVersion: 'TLSv1.2',
+        maxVersion: 'TLSv1.3',
+        handshakeTimeoutMs: 10_000,
+        hasSessionTickets: true,
+      },
+    });
+  });
+
+  it('take the companion listener as true, a port, or an object, and -1 as off', () => {
+    expect(parseOptions({ http: true }).http).toMatchObject({ port: 80, redirect: 308 });
+    expect(parseOptions({ http: 0 }).http).toMatchObject({ port: 0 });
+    expect(parseOptions({ http: { redirect: 301 } }).http).toMatchObject({ port: 80, redirect: 301 });
+    expect(parseOptions({ http: -1 }).http).toBeUndefined();
+    expect(parseOptions({ http: { port: -1 } }).http).toBeUndefined();
+  });
+
+  it('take a default name in any spelling', () => {
+    expect(parseOptions({ defaultName: 'M\u00fcnchen.Test.' }).defaultName).toBe('xn--mnchen-3ya.test');
+    expect(parseOptions({ defaultName: '[::1]' }).defaultName).toBe('::1');
+  });
+
+  it('take Mozilla\u2019s modern baseline, and single parameters over it', () => {
+    expect(parseOptions({ tlsBaseline: 'modern' }).tls).toMatchObject({ minVersion: 'TLSv1.3' });
+    expect(
+      parseOptions({ maxVersion: 'TLSv1.2', groups: ['P-256'], ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })
+        .tls,
+    ).toMatchObject({
+      maxVersion: 'TLSv1.2',
+      groups: 'P-256',
+      ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256',
+    });
+  });
+
+  it('compute facts about each handshake only for loggers that want them', () => {
+    const log = (): void => undefined;
+    const logger = { debug: log, info: log, warn: log, error: log };
+    expect(parseOptions({ logger }).logsHandshakes).toBe(true);
+    expect(parseOptions({ logger: { ...logger, isLevelEnabled: () => false } as never }).logsHandshakes).toBe(
+      false,
+    );
+    expect(parseOptions({ logger: false }).logsHandshakes).toBe(false);
+  });
+});
