@@ -1,0 +1,3 @@
+/** What implementers of tlsmith's interfaces test against: entry point `tlsmith/testing`. */
+export { storageConformance } from './storage-conformance.js';
+export { type ConformanceCase, type OpenedStorage } from './conformance-case.js';
