@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type Credential } from '../../src/credential/credential.js';
 import { HELLO_TIMEOUT_MS, LONGEST_QUEUE } from '../../src/handshake/connection-router.js';
@@ -227,6 +227,31 @@ describe('a name that is not ready yet', () => {
     await new Promise(setImmediate);
     expect(server.refusals).toEqual([]);
     expect(server.router.waiting).toBe(0);
+  });
+
+  it('is no longer waited for when its client hangs up, or sends more than it may before it is answered', async () => {
+    for (const leave of [
+      (client: Socket) => client.end(),
+      (client: Socket) => client.write(Buffer.alloc(100_000)),
+    ]) {
+      let asked: () => void = () => undefined;
+      const wasAsked = new Promise<void>((resolve) => (asked = resolve));
+      const server = await routed([
+        answering(() => {
+          asked();
+          return new Promise<undefined>(() => undefined);
+        }),
+      ]);
+      const client = connect(server.port, '127.0.0.1');
+      client.on('error', () => undefined);
+      client.resume();
+      client.write(await captureClientHello({ servername: 'a.test' }));
+      await wasAsked;
+      const closed = once(client, 'close');
+      leave(client);
+      await closed.catch(() => undefined);
+      while (server.router.size > 0) await new Promise(setImmediate);
+    }
   });
 
   it('is told internal_error when the resolver itself fails', async () => {

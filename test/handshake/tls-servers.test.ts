@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type ClientHello } from '../../src/handshake/client-hello.js';
 import { TicketKeys } from '../../src/handshake/ticket-keys.js';
@@ -10,6 +12,7 @@ import {
   type TlsSettings,
   tlsServerOptions,
 } from '../../src/handshake/tls-settings.js';
+import { captureClientHello } from '../support/raw-client-hello.js';
 import { manualClock } from '../support/manual-clock.js';
 import { handshake, type RoutedServer, routedServer, SETTINGS } from './support/routed-server.js';
 import { credentialFor, sourceOf } from './support/sources.js';
@@ -68,6 +71,18 @@ describe('TLS servers', () => {
       }
     }
     expect(counted).toEqual(['classic', 'post_quantum', 'classic']);
+  });
+
+  it('destroy a client that stops in the middle of the handshake, when its time is over', async () => {
+    const settings = { ...SETTINGS, handshakeTimeoutMs: 50 };
+    const server = await routedServer([sourceOf(await credentialFor('a.test'))], { settings });
+    opened.push(server);
+    const client = connect(server.port, '127.0.0.1');
+    client.on('error', () => undefined);
+    client.resume();
+    client.write(await captureClientHello({ servername: 'a.test' }));
+    await once(client, 'close');
+    expect(server.failures).toEqual([expect.objectContaining({ code: 'ERR_TLS_HANDSHAKE_TIMEOUT' })]);
   });
 
   it('destroy a client that breaks the handshake off, and say why', async () => {

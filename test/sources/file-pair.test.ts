@@ -142,15 +142,11 @@ describe('a file pair', () => {
       const options = await pairIn(folder, ['a.test']);
       await chmod(options.keyFile, 0o600);
       await chmod(folder, 0o755);
-      const program = new URL('./children/load-file-pair.ts', `file://${__dirname}/`).pathname;
-      const { stdout } = await promisify(execFile)(
-        process.execPath,
-        ['--import', 'tsx', program, options.certFile, options.keyFile],
-        {
-          ...(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}),
-          env: { ...process.env, TMPDIR: folder, TSX_DISABLE_CACHE: '1' },
-        },
-      );
+      const program = join(__dirname, 'children', 'load-file-pair.ts');
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        ...['--import', 'tsx', program],
+        ...[options.certFile, options.keyFile, String(NOBODY)],
+      ]);
       const told = JSON.parse(stdout) as { code: string; message: string; hint: string };
       if (process.getuid?.() !== 0) return;
       expect(told.code).toBe('TLS_FILE_UNREADABLE');

@@ -47,7 +47,10 @@ describe('a function as a source', () => {
       source.find({ serverName: 'a.test', signal }),
       source.find({ serverName: 'a.test', signal }),
     ];
-    await expect(Promise.all(answers.map((answer) => Promise.resolve(answer)))).resolves.toEqual([INPUT, INPUT]);
+    await expect(Promise.all(answers.map((answer) => Promise.resolve(answer)))).resolves.toEqual([
+      INPUT,
+      INPUT,
+    ]);
     expect(await source.find({ serverName: 'a.test', signal })).toBe(INPUT);
     expect(asked).toBe(1);
     await clock.advance(1_001);

@@ -1,0 +1,86 @@
+// Breaks the library on purpose, one way at a time, and demands that the named test turns red: a test that cannot
+// fail is a defect. Works on copies; the checkout is not touched.
+// Usage: npm run test:sabotage [-- <pattern for the names of the breaks>]
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { breaks } from './breaks.mjs';
+import { runJest } from './jest.mjs';
+
+const checkout = fileURLToPath(new URL('../..', import.meta.url));
+const COPIES = 2;
+const LEFT_OUT = new Set(['node_modules', '.git', 'dist', 'coverage', '.matrix']);
+
+const chosen = breaks.filter(({ name }) => new RegExp(process.argv[2] ?? '').test(name));
+const folder = await mkdtemp(join(tmpdir(), 'tlsmith-sabotage-'));
+try {
+  const copies = await Promise.all(Array.from({ length: COPIES }, (_, index) => copyCheckout(String(index))));
+  const complaint = await complaintAboutUnbroken(copies[0]);
+  if (complaint === undefined) await runBreaks(copies);
+  else {
+    console.error(complaint);
+    process.exitCode = 1;
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function copyCheckout(name) {
+  const copy = join(folder, name);
+  for (const entry of await readdir(checkout)) {
+    if (!LEFT_OUT.has(entry)) await cp(join(checkout, entry), join(copy, entry), { recursive: true });
+  }
+  await symlink(join(checkout, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
+}
+
+/** Why the breaks would prove nothing: a test that is red already, or that does not exist. */
+async function complaintAboutUnbroken(copy) {
+  const { tests, trouble } = await runJest(copy, { paths: [...new Set(chosen.map(({ test }) => test))] });
+  if (trouble !== undefined) return `Before anything was broken: ${trouble}`;
+  const red = tests.find(({ status }) => status === 'failed');
+  if (red !== undefined) return `Before anything was broken, this test fails: ${red.name}`;
+  for (const { name, test, testName } of chosen) {
+    const isThere = tests.some(
+      (one) => new RegExp(test).test(one.path) && new RegExp(testName).test(one.name),
+    );
+    if (!isThere) return `No test of ${test} is called /${testName}/, which "${name}" needs.`;
+  }
+  return undefined;
+}
+
+async function runBreaks(copies) {
+  const waiting = [...chosen];
+  let noticed = 0;
+  await Promise.all(
+    copies.map(async (copy) => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const complaint = await complaintAbout(next, copy);
+        if (complaint === undefined) noticed += 1;
+        console.log(complaint === undefined ? `ok      ${next.name}` : `NOT OK  ${next.name}: ${complaint}`);
+      }
+    }),
+  );
+  console.log(`\n${noticed} passed, ${chosen.length - noticed} failed`);
+  if (noticed < chosen.length) process.exitCode = 1;
+}
+
+/** Why a break went unnoticed; undefined when its test turned red. */
+async function complaintAbout({ file, find, replace, test, testName }, copy) {
+  const path = join(copy, file);
+  const whole = await readFile(path, 'utf8');
+  const occurrences = whole.split(find).length - 1;
+  if (occurrences !== 1) return `its text occurs ${occurrences} times in ${file}`;
+  await writeFile(
+    path,
+    whole.replace(find, () => replace),
+  );
+  try {
+    const { tests, trouble } = await runJest(copy, { paths: [test], testName });
+    if (tests.some(({ status }) => status === 'failed')) return undefined;
+    return trouble ?? `/${testName}/ stays green`;
+  } finally {
+    await writeFile(path, whole);
+  }
+}
