@@ -1,14 +1,14 @@
 /** The credential side of a server: sources, the resolver that asks them, contexts, and the watch over expiry. */
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { BoundedMap } from './bounded-map.js';
-import { type Credential } from './credential/credential.js';
+import type { Credential } from './credential/credential.js';
 import { normalizeServerName } from './credential/server-name.js';
 import { TlsmithError } from './errors.js';
 import { ExpiryWatch, type WatchedCertificate } from './expiry.js';
 import { CredentialResolver } from './handshake/credential-resolver.js';
 import { type TlsSettings, tlsServerOptions } from './handshake/tls-settings.js';
 import { assertNoFindings, SourceSet, type SourceSurroundings } from './source-set.js';
-import { type CertificateSource } from './sources/certificate-source.js';
+import type { CertificateSource } from './sources/certificate-source.js';
 import { type CertificateStatus, certificatesOf } from './status.js';
 
 const CACHED_CONTEXTS = 2_000;

@@ -1,6 +1,9 @@
 /** The composition root: the only file that knows concrete sources and stores. */
+import type { Http2SecureServer } from 'node:http2';
+import type { Server as HttpsServer } from 'node:https';
 import {
   type AttachableServer,
+  type Http2RequestHandler,
   createApplicationServer,
   isExpress,
   type RequestHandler,
@@ -8,10 +11,10 @@ import {
 import { selfSigned } from './issuance/self-signed.js';
 import { parseOptions, type SecureServerOptions, type ServerSettings } from './options.js';
 import { SecureServer } from './secure-server.js';
-import { type CertificateSource, type SourceFunction } from './sources/certificate-source.js';
+import type { CertificateSource, SourceFunction } from './sources/certificate-source.js';
 import { fromFunction } from './sources/from-function.js';
 import { fileStorage } from './storage/file-storage.js';
-import { type Storage } from './storage/storage.js';
+import type { Storage } from './storage/storage.js';
 
 /**
  * Secures an application: certificates come from `sources`, and an Express app, a Fastify handler, any
@@ -31,8 +34,24 @@ import { type Storage } from './storage/storage.js';
  * ```
  */
 export function createSecureServer(
+  options: SecureServerOptions & { readonly http2: true },
+  app: Http2RequestHandler,
+): SecureServer<Http2SecureServer>;
+export function createSecureServer(
+  options?: SecureServerOptions,
+  app?: RequestHandler,
+): SecureServer<HttpsServer>;
+export function createSecureServer<Server extends AttachableServer>(
+  options: SecureServerOptions,
+  app: Server,
+): SecureServer<Server>;
+export function createSecureServer(
+  options?: SecureServerOptions,
+  app?: RequestHandler | Http2RequestHandler | AttachableServer,
+): SecureServer;
+export function createSecureServer(
   options: SecureServerOptions = {},
-  app?: RequestHandler | AttachableServer,
+  app?: RequestHandler | Http2RequestHandler | AttachableServer,
 ): SecureServer {
   const settings = parseOptions(options);
   const sources = parseSources(options.sources, settings);
@@ -41,7 +60,10 @@ export function createSecureServer(
   return new SecureServer(parts, app === undefined ? undefined : serverOf(app, settings));
 }
 
-function serverOf(app: RequestHandler | AttachableServer, { isHttp2 }: ServerSettings): AttachableServer {
+function serverOf(
+  app: RequestHandler | Http2RequestHandler | AttachableServer,
+  { isHttp2 }: ServerSettings,
+): AttachableServer {
   if (typeof app !== 'function') return app;
   if (isHttp2 && isExpress(app)) {
     throw new TypeError(

@@ -1,7 +1,7 @@
 /** The events of a server, and how they are emitted: a listener's fault stays the listener's. */
-import { type EventEmitter } from 'node:events';
-import { type Finding } from './credential/findings.js';
-import { type TlsmithError } from './errors.js';
+import type { EventEmitter } from 'node:events';
+import type { Finding } from './credential/findings.js';
+import type { TlsmithError } from './errors.js';
 
 /** A certificate was loaded, issued, renewed or reloaded. */
 export interface CertificateEvent {

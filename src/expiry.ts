@@ -4,7 +4,7 @@
  * passed, then at 1/6 and 1/20. In the last week daily, when the lifetime is 30 days or more.
  */
 import { alarm, type Clock } from './clock.js';
-import { type Credential } from './credential/credential.js';
+import type { Credential } from './credential/credential.js';
 
 /** Validity in milliseconds since the epoch. */
 export type Validity = Pick<Credential, 'notBefore' | 'notAfter'>;

@@ -6,7 +6,11 @@
 export { createSecureServer } from './create-secure-server.js';
 export { type CloseOptions, SecureServer, type WaitOptions } from './secure-server.js';
 export { type HttpListenerOptions, type SecureServerOptions } from './options.js';
-export { type AttachableServer, type RequestHandler } from './application/application.js';
+export {
+  type AttachableServer,
+  type Http2RequestHandler,
+  type RequestHandler,
+} from './application/application.js';
 export { type ListenTarget } from './listening/listen-target.js';
 export { type RedirectStatus } from './http/redirect.js';
 export { type TlsBaseline } from './handshake/tls-settings.js';

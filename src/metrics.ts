@@ -1,5 +1,5 @@
 /** Counters of one server and their OpenMetrics text (openmetrics.io, version 1.0). */
-import { type CertificateStatus } from './status.js';
+import type { CertificateStatus } from './status.js';
 
 /** Counts by one label, whose values are few and never come from strangers. */
 export class Counter {

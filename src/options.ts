@@ -1,15 +1,15 @@
 /** The options of `createSecureServer`, parsed at the door into a complete object. */
-import { type IncomingMessage, type ServerResponse } from 'node:http';
-import { type SecureVersion } from 'node:tls';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { SecureVersion } from 'node:tls';
 import { type Clock, systemClock } from './clock.js';
 import { normalizeConfiguredName } from './credential/server-name.js';
 import { baselineSettings, refusalOf, type TlsBaseline, type TlsSettings } from './handshake/tls-settings.js';
-import { type RedirectStatus } from './http/redirect.js';
+import type { RedirectStatus } from './http/redirect.js';
 import { assertPort } from './listening/listen-target.js';
 import { guardedLogger, type Logger, silentLogger, stderrLogger } from './logger.js';
 import { messageOf } from './errors.js';
-import { type CertificateSource, type SourceFunction } from './sources/certificate-source.js';
-import { type Storage } from './storage/storage.js';
+import type { CertificateSource, SourceFunction } from './sources/certificate-source.js';
+import type { Storage } from './storage/storage.js';
 
 /** The companion listener for plain HTTP. */
 export interface HttpListenerOptions {

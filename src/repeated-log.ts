@@ -3,7 +3,7 @@
  * says how often it came again, with the latest as a sample.
  */
 import { alarm, type Clock } from './clock.js';
-import { type Logger } from './logger.js';
+import type { Logger } from './logger.js';
 
 const QUIET_MS = 300_000;
 /** Kinds are few by design; beyond this, further kinds are counted as one. */

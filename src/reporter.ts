@@ -3,21 +3,21 @@
  * for `status()`, counts, logs within bounds, and hands events on.
  */
 import { BoundedMap } from './bounded-map.js';
-import { type Clock } from './clock.js';
-import { type Credential } from './credential/credential.js';
-import { type Finding } from './credential/findings.js';
+import type { Clock } from './clock.js';
+import type { Credential } from './credential/credential.js';
+import type { Finding } from './credential/findings.js';
 import { codeOf, messageOf, TlsmithError } from './errors.js';
-import {
-  type CertificateEvent,
-  type ExpiryEvent,
-  type FailedEvent,
-  type SecureServerEvents,
+import type {
+  CertificateEvent,
+  ExpiryEvent,
+  FailedEvent,
+  SecureServerEvents,
 } from './events.js';
-import { type RefusalCode, type RefusalFacts } from './handshake/connection-router.js';
-import { type Logger } from './logger.js';
+import type { RefusalCode, RefusalFacts } from './handshake/connection-router.js';
+import type { Logger } from './logger.js';
 import { Counters } from './metrics.js';
 import { RepeatedLog } from './repeated-log.js';
-import { type SourceEvent } from './sources/certificate-source.js';
+import type { SourceEvent } from './sources/certificate-source.js';
 
 const KEPT_FINDINGS = 1_000;
 const DAY_MS = 86_400_000;
@@ -138,6 +138,16 @@ export class Reporter {
     // Port scans and health checks are everybody's weather; a name without certificate is somebody's mistake.
     const level = code.startsWith('CLIENT_HELLO') ? 'info' : 'warn';
     this.#repeated.write(level, code, [{ code, ...known }, message]);
+  }
+
+  /** Tells of plain HTTP on the TLS port; where it is redirected, that is nothing to warn about. */
+  plainHttp(remoteAddress: string | undefined, { isRedirected }: { readonly isRedirected: boolean }): void {
+    const code = 'TLS_PLAIN_HTTP_ON_TLS_PORT';
+    this.counters.handshakes.increment(code);
+    this.#repeated.write(isRedirected ? 'info' : 'warn', code, [
+      { code, remoteAddress, hint: 'Use https://; a proxy or health check needs its scheme set to HTTPS.' },
+      `${remoteAddress ?? 'A client'} sent plain HTTP to the TLS port.`,
+    ]);
   }
 
   /** Tells of a handshake that failed. */

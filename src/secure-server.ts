@@ -3,17 +3,17 @@
  * closed together. What each part does stands in its own file; here is only when.
  */
 import { EventEmitter } from 'node:events';
-import { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createNetServer, type Server as NetServer } from 'node:net';
-import { type SecureContext, type TlsOptions } from 'node:tls';
-import { type AttachableServer } from './application/application.js';
-import { drain, type Draining } from './application/application-closer.js';
-import { type Frontend } from './application/frontend.js';
+import type { SecureContext, TlsOptions } from 'node:tls';
+import type { AttachableServer } from './application/application.js';
+import type { Frontend } from './application/frontend.js';
 import { alarm } from './clock.js';
 import { normalizeConfiguredName } from './credential/server-name.js';
 import { TlsmithError } from './errors.js';
 import { emitGuarded, type SecureServerEvents } from './events.js';
-import { openHttpListener } from './http/http-listener.js';
+import { type HttpListener, openHttpListener } from './http/http-listener.js';
+import { drain, type Draining } from './listening/draining.js';
 import { listen } from './listening/listen.js';
 import { type ListenTarget, parseListenTarget } from './listening/listen-target.js';
 import { urlsOf } from './listening/listeners.js';
@@ -21,7 +21,7 @@ import { openMetrics } from './metrics.js';
 import { asTlsmithError, Reporter } from './reporter.js';
 import { ServerCore, type ServerParts } from './server-core.js';
 import { startFacts } from './start-line.js';
-import { type ServerStatus } from './status.js';
+import type { ServerStatus } from './status.js';
 
 const GRACE_MS = 10_000;
 /** How long destroyed connections may take to be gone. */
@@ -48,12 +48,14 @@ export interface CloseOptions {
  * Events: `certificate`, `expiring`, `expired`, `failed`, `warning` ({@link SecureServerEvents}). There is no `error`
  * event: background failures never throw for want of a listener, and what a listener throws is logged.
  */
-export class SecureServer extends EventEmitter<SecureServerEvents> {
+export class SecureServer<
+  Server extends AttachableServer = AttachableServer,
+> extends EventEmitter<SecureServerEvents> {
   readonly #core: ServerCore;
   readonly #frontends: Frontend[] = [];
   /** Further addresses of the first application, and the companion listener. */
   readonly #furtherServers = new Set<NetServer>();
-  #companion: Awaited<ReturnType<typeof openHttpListener>> | undefined;
+  #companion: HttpListener | undefined;
   #starting: Promise<void> | undefined;
   /** What the present start and all that follows from it belong to. */
   #run: symbol | undefined;
@@ -83,8 +85,9 @@ export class SecureServer extends EventEmitter<SecureServerEvents> {
    * last server has closed, this one is closed.
    * @throws `TypeError` when there is neither an application nor an attached server
    */
-  get server(): AttachableServer {
-    return this.#first().application.server;
+  get server(): Server {
+    // The first frontend is the one that was made from what the type was made from.
+    return this.#first().application.server as unknown as Server;
   }
 
   /**
@@ -358,8 +361,8 @@ export class SecureServer extends EventEmitter<SecureServerEvents> {
         ? ({ type: 'handle', handler: serve } as const)
         : ({ type: 'redirect', status: redirect } as const);
     this.#companion = await openHttpListener({ port, host }, this.#core.plainOptions(action));
-    this.#core.listeners.add(this.#companion, 'http');
-    return this.#companion;
+    this.#core.listeners.add(this.#companion.server, 'http');
+    return this.#companion.server;
   }
 
   /** Somebody, perhaps a framework, has made the application's server listen. */
@@ -403,10 +406,10 @@ export class SecureServer extends EventEmitter<SecureServerEvents> {
 
   #stopAccepting(): Draining[] {
     const { clock } = this.#core.settings;
-    const servers = [...this.#furtherServers, ...(this.#companion === undefined ? [] : [this.#companion])];
+    const companions = this.#companion === undefined ? [] : [this.#companion];
     return [
-      ...this.#frontends.map((frontend) => frontend.drain(clock)),
-      ...servers.map((server) => drain(server, clock)),
+      ...[...this.#frontends, ...companions].map((part) => part.drain(clock)),
+      ...[...this.#furtherServers].map((server) => drain(server, clock)),
     ];
   }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { TlsmithError } from './errors.js';
-import { type ListenerAddress } from './sources/certificate-source.js';
+import type { ListenerAddress } from './sources/certificate-source.js';
 
 const CHECK_TIMEOUT_MS = 5_000;
 

@@ -2,9 +2,9 @@
  * The working parts of one server and how they are wired: certificates, challenges, ticket keys, router, listeners.
  * It starts and stops them; `SecureServer` decides when.
  */
-import { type IncomingMessage, type ServerResponse } from 'node:http';
-import { type Server as NetServer } from 'node:net';
-import { type TlsOptions, type TLSSocket } from 'node:tls';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TlsOptions, TLSSocket } from 'node:tls';
+import type { AttachableServer } from './application/application.js';
 import { Frontend } from './application/frontend.js';
 import { Certificates } from './certificates.js';
 import { Challenges } from './handshake/challenges.js';
@@ -15,12 +15,12 @@ import { inHandshakeOptions } from './handshake/tls-options.js';
 import { plainHttpReceiver } from './http/plain-http.js';
 import { type PlainAction, plainListener, type PlainListenerOptions } from './http/plain-listener.js';
 import { Listeners } from './listening/listeners.js';
-import { type ServerSettings } from './options.js';
-import { type Reporter } from './reporter.js';
+import type { ServerSettings } from './options.js';
+import type { Reporter } from './reporter.js';
 import { fingerprintServedFor, isCheckable, servedDiffers } from './served-check.js';
-import { type CertificateSource } from './sources/certificate-source.js';
+import type { CertificateSource } from './sources/certificate-source.js';
 import { handshakeFacts } from './start-line.js';
-import { type Storage } from './storage/storage.js';
+import type { Storage } from './storage/storage.js';
 
 /** Keeps sessions of one policy apart from another's. */
 const SESSION_ID_CONTEXT = 'tlsmith:default';
@@ -42,6 +42,7 @@ export class ServerCore {
   readonly certificates: Certificates;
   readonly router: ConnectionRouter;
   readonly #ticketKeys: TicketKeys;
+  #isStarted = false;
   /** Client ports of our own checks of what is served. */
   readonly #checkPorts = new Set<number>();
   readonly #onIdle = new Set<() => void>();
@@ -69,7 +70,9 @@ export class ServerCore {
       refusesUnknownNames: settings.refusesUnknownNames,
       plainHttp: this.#plainHttp(),
       refused: (code, facts) => {
-        reporter.refused(code, facts);
+        const isRedirected = settings.plainHttp === 'redirect';
+        if (code === 'TLS_PLAIN_HTTP_ON_TLS_PORT') reporter.plainHttp(facts.remoteAddress, { isRedirected });
+        else reporter.refused(code, facts);
       },
       idle: () => {
         for (const listener of this.#onIdle) listener();
@@ -82,10 +85,12 @@ export class ServerCore {
     this.reporter.clear();
     await this.certificates.start();
     this.#ticketKeys.start();
+    this.#isStarted = true;
   }
 
   /** Ends everything that runs besides connections and listeners. */
   async stop(): Promise<void> {
+    this.#isStarted = false;
     this.#ticketKeys.close();
     this.listeners.forgetObservers();
     await this.certificates.close();
@@ -93,7 +98,7 @@ export class ServerCore {
   }
 
   /** Puts an application's server behind TLS. */
-  frontend(server: NetServer, started: () => Promise<unknown> | undefined): Frontend {
+  frontend(server: AttachableServer, started: () => Promise<unknown> | undefined): Frontend {
     const { settings, reporter, router } = this;
     return new Frontend(server, {
       router,
@@ -116,6 +121,7 @@ export class ServerCore {
       ticketKeys: this.#ticketKeys,
       sessionIdContext: SESSION_ID_CONTEXT,
       challenges,
+      refusesUnknownNames: settings.refusesUnknownNames,
       resolve: (serverName) => certificates.resolve(serverName),
       contextOf: (credential) => certificates.contextOf(credential),
       // Without waiting there is no promise.
@@ -162,7 +168,8 @@ export class ServerCore {
     const listener = this.listeners.addresses.find(
       ({ protocol, port }) => protocol === 'https' && port !== undefined,
     );
-    if (listener === undefined || !isCheckable(serverName)) return;
+    // Until the start is complete connections wait for it, our own as well.
+    if (!this.#isStarted || listener === undefined || !isCheckable(serverName)) return;
     let port: number | undefined;
     try {
       const served = await fingerprintServedFor(serverName, {

@@ -1,15 +1,15 @@
 /** The sources of one server as a whole: started together, asked to reload or renew, closed together. */
-import { type Clock } from './clock.js';
+import type { Clock } from './clock.js';
 import { TlsmithError } from './errors.js';
-import { type Logger } from './logger.js';
+import type { Logger } from './logger.js';
 import { asTlsmithError, type Reporter } from './reporter.js';
-import {
-  type CertificateSource,
-  type ChallengeAnswer,
-  type ListenerAddress,
-  type SourceHost,
+import type {
+  CertificateSource,
+  ChallengeAnswer,
+  ListenerAddress,
+  SourceHost,
 } from './sources/certificate-source.js';
-import { type Storage } from './storage/storage.js';
+import type { Storage } from './storage/storage.js';
 
 /** What sources need of the server, besides what the set knows itself. */
 export interface SourceSurroundings {

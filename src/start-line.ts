@@ -1,7 +1,7 @@
-/** The one line that says what a server serves, from where, until when (scenario T-24). */
-import { type TLSSocket } from 'node:tls';
-import { type TlsSettings } from './handshake/tls-settings.js';
-import { type ServerStatus } from './status.js';
+/** The one line that says what a server serves, from where, until when. */
+import type { TLSSocket } from 'node:tls';
+import type { TlsSettings } from './handshake/tls-settings.js';
+import type { ServerStatus } from './status.js';
 
 const MOST_CERTIFICATES = 20;
 

@@ -1,11 +1,11 @@
 /** What `status()` answers: JSON-serialisable, without secrets, instants in ISO 8601. */
-import { type Credential } from './credential/credential.js';
+import type { Credential } from './credential/credential.js';
 import { warningInstants } from './expiry.js';
-import { type Finding } from './credential/findings.js';
-import {
-  type CertificateSource,
-  type ListenerAddress,
-  type ManagedCertificate,
+import type { Finding } from './credential/findings.js';
+import type {
+  CertificateSource,
+  ListenerAddress,
+  ManagedCertificate,
 } from './sources/certificate-source.js';
 
 /** The state of a certificate. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import express from 'express';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { createSecureServer, memoryStorage, type SecureServerOptions, selfSigned } from '../src/index.js';
 import { parseOptions } from '../src/options.js';
 
@@ -59,8 +61,20 @@ describe('createSecureServer', () => {
   });
 
   it('refuses servers that TLS cannot be put in front of', () => {
-    expect(() => createSecureServer({ logger: false }, createServer())).toThrow(/attach/);
+    expect(() => createSecureServer({ logger: false }, createServer() as never)).toThrow(/attach/);
     expect(() => createSecureServer({ logger: false }, {} as never)).toThrow(/attach/);
+  });
+
+  it('refuses a server that asks its clients for certificates, which it would no longer do', () => {
+    const server = createTlsServer({ requestCert: true });
+    expect(() => createSecureServer({ logger: false }, server)).toThrow(/requestCert/);
+    expect(server.listenerCount('connection')).toBe(1);
+  });
+
+  it('refuses a server whose connections something else has taken over', () => {
+    const server = createHttpServer();
+    createSecureServer({ logger: false }, server);
+    expect(() => createSecureServer({ logger: false }, server)).toThrow(/already taken over/);
   });
 
   it('changes nothing in the options it was given', () => {

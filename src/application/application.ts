@@ -1,14 +1,21 @@
 /**
  * An application: a node server whose place behind the raw connection tlsmith takes. Its own `connection` listener
  * is set aside and called with the TLS socket instead; nothing of the server is replaced or patched, so timeouts,
- * upgrades, `close()` and `closeIdleConnections()` work as before (NODE_TLS §7).
+ * upgrades, `close()` and `closeIdleConnections()` work as before.
  */
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
-import { type Server as NetServer, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from 'node:http';
+import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { Server as NetServer, Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 
 /** A server that tlsmith can stand in front of. */
-export type AttachableServer = NetServer;
+export type AttachableServer = HttpServer | HttpsServer | Http2SecureServer | TlsServer;
 
 /** What kind of server an application is; decides ALPN and how connections are forwarded. */
 export type ApplicationKind = 'http' | 'https' | 'http2' | 'tls';
@@ -33,6 +40,7 @@ type ConnectionListener = (socket: Socket) => void;
  */
 export function takeOver(server: AttachableServer, accept: ConnectionListener): Application {
   const kind = kindOf(server);
+  assertNoClientAuthentication(server);
   const own = ownConnectionListener(server, kind);
   // 'connection' listeners of the application's own stay, and keep getting the raw socket.
   server.removeListener('connection', own);
@@ -53,7 +61,7 @@ export function takeOver(server: AttachableServer, accept: ConnectionListener): 
 }
 
 function forwardSecure(server: AttachableServer, socket: TLSSocket): void {
-  // Without this node 20 and 22 crash when an HTTP/1.1 client meets an allowHTTP1 http2 server (NODE_TLS §0).
+  // Without this node 20 and 22 crash when an HTTP/1.1 client meets an allowHTTP1 http2 server.
   Object.assign(socket, { server });
   server.emit('secureConnection', socket);
 }
@@ -69,6 +77,14 @@ function kindOf(server: AttachableServer): ApplicationKind {
   if ('closeIdleConnections' in server) return 'http';
   throw new TypeError(
     'attach: this server speaks no TLS-capable protocol (a plain net.Server or http2.createServer()); use http, https, http2.createSecureServer or tls.',
+  );
+}
+
+/** Its TLS options go unused; silently serving everybody in place of clients with a certificate would be a hole. */
+function assertNoClientAuthentication(server: AttachableServer): void {
+  if (Reflect.get(server, 'requestCert') !== true) return;
+  throw new TypeError(
+    'attach: this server asks its clients for certificates (requestCert), which tlsmith does not do for it. Hand `secure.tlsOptions` to it instead, with requestCert and ca beside them.',
   );
 }
 
@@ -99,18 +115,21 @@ export function isHttp(application: Application): boolean {
   return application.kind !== 'tls';
 }
 
-/** A function that answers requests, as node's http modules, Express and Koa have it. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- http and http2 pass different classes; so do frameworks
-export type RequestHandler = (request: any, response: any) => unknown;
+/** A function that answers requests over HTTP/1.1, as `http.createServer`, Express and Koa have it. */
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** A function that answers requests over HTTP/2, and over HTTP/1.1 by the same interface. */
+export type Http2RequestHandler = (request: Http2ServerRequest, response: Http2ServerResponse) => unknown;
 
 /** The server that is made when only a function is given. */
-export function createApplicationServer(handler: RequestHandler, { http2 }: { http2: boolean }): HttpServer {
-  if (!http2) return process.getBuiltinModule('node:https').createServer(handler);
+export function createApplicationServer(
+  handler: RequestHandler | Http2RequestHandler,
+  { http2 }: { http2: boolean },
+): HttpsServer | Http2SecureServer {
+  if (!http2) return createHttpsServer(handler as RequestHandler);
   // Loaded only when asked for: node:http2 alone costs 5 ms.
-  const server: unknown = process
-    .getBuiltinModule('node:http2')
-    .createSecureServer({ allowHTTP1: true }, handler);
-  return server as HttpServer;
+  const { createSecureServer } = process.getBuiltinModule('node:http2');
+  return createSecureServer({ allowHTTP1: true }, handler as Http2RequestHandler);
 }
 
 /** Whether a function is an Express application, which cannot serve HTTP/2. */

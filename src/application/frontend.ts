@@ -2,16 +2,17 @@
  * What stands between raw connections and one application: connections wait for the start, go through the router to
  * TLS servers of ours, and reach the application when their handshake is complete.
  */
-import { type Server as NetServer, type Socket } from 'node:net';
-import { type TLSSocket } from 'node:tls';
-import { type Clock } from '../clock.js';
-import { type ConnectionRouter } from '../handshake/connection-router.js';
-import { type TicketKeys } from '../handshake/ticket-keys.js';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../clock.js';
+import type { ConnectionRouter } from '../handshake/connection-router.js';
+import type { TicketKeys } from '../handshake/ticket-keys.js';
 import { TlsServers } from '../handshake/tls-servers.js';
-import { type TlsSettings } from '../handshake/tls-settings.js';
-import { type Reporter } from '../reporter.js';
-import { type Application, takeOver } from './application.js';
-import { ApplicationCloser, type Draining } from './application-closer.js';
+import type { TlsSettings } from '../handshake/tls-settings.js';
+import type { Reporter } from '../reporter.js';
+import { type Application, type AttachableServer, takeOver } from './application.js';
+import type { Draining } from '../listening/draining.js';
+import { ApplicationCloser } from './application-closer.js';
 
 /** What a frontend needs of its server. */
 export interface FrontendOptions {
@@ -38,7 +39,7 @@ export class Frontend {
   readonly #waiting = new Set<Socket>();
 
   /** @throws `TypeError` when the server cannot be secured */
-  constructor(server: NetServer, options: FrontendOptions) {
+  constructor(server: AttachableServer, options: FrontendOptions) {
     this.#options = options;
     this.application = takeOver(server, this.accept);
     this.#closer = new ApplicationCloser(this.application);
@@ -110,6 +111,7 @@ export class Frontend {
     onHandshake?.(socket);
     // A raw tls.Server's connections have no error listener of their own; a client's reset must not end the process.
     socket.on('error', ignore);
+    this.#closer.forwarded(socket);
     try {
       this.application.forward(socket);
     } catch (error) {
@@ -125,7 +127,7 @@ export class Frontend {
   }
 
   /** Key log lines cost something in every handshake, so they are only made once somebody listens. */
-  #passKeylog(server: NetServer): void {
+  #passKeylog(server: AttachableServer): void {
     if (this.application.kind === 'http') return;
     const enable = (): void => {
       this.#servers.enableKeylog((line, socket) => server.emit('keylog', line, socket));

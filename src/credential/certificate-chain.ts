@@ -2,10 +2,10 @@
  * A chain put in the order TLS wants it (RFC 8446 §4.4.2): leaf first, each next one certifying the one before,
  * the root left out because a client that trusts it has it already.
  */
-import { type KeyObject, type X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { subjectOf } from './certificate-facts.js';
-import { type Finding } from './findings.js';
-import { type Origin } from './pem.js';
+import type { Finding } from './findings.js';
+import type { Origin } from './pem.js';
 
 /** A chain in order, and what had to be mended for it. */
 export interface OrderedChain {

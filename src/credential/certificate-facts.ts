@@ -2,9 +2,9 @@
  * What a certificate says, read with node's own parser: names, validity, serial, key type. (@peculiar/x509 would
  * cost a hundred milliseconds of import for the same facts.)
  */
-import { type KeyObject, type X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { TlsmithError } from '../errors.js';
-import { type Origin } from './pem.js';
+import type { Origin } from './pem.js';
 import { normalizeConfiguredName, normalizeIpAddress } from './server-name.js';
 
 /** The key types a server credential may have. */

@@ -17,7 +17,7 @@ import {
   validityOf,
 } from './certificate-facts.js';
 import { isSelfSigned, type OrderedChain, orderChain } from './certificate-chain.js';
-import { type Finding } from './findings.js';
+import type { Finding } from './findings.js';
 import { certificateBlocks, type Origin, privateKeyBlock } from './pem.js';
 import { covers } from './server-name.js';
 
@@ -82,7 +82,18 @@ export function createCredential(
   const keyType = keyTypeOf(privateKey, origin.key);
   const chain = orderChain(certificates, privateKey, origin.cert);
   if (chain === undefined) throw mismatch(certificates, keyType, origin);
-  return describe(chain, privateKey, { keyType, origin: origin.cert });
+  const credential = describe(chain, privateKey, { keyType, origin: origin.cert });
+  assertServable(credential);
+  return credential;
+}
+
+function namelessFinding(origin: Origin): Finding {
+  return {
+    code: 'TLS_CERT_NO_NAMES',
+    severity: 'warning',
+    message: `${origin} names no DNS name and no IP address, so no client will accept it for any address.`,
+    hint: 'Re-issue it with a subjectAltName for every name and address that clients use.',
+  };
 }
 
 /** What certificate and key are called in messages. */
@@ -223,9 +234,10 @@ function describe(
 ): Credential {
   const [leaf] = chain.certificates;
   const cert = chain.certificates.map((certificate) => certificate.toString()).join('');
+  const names = namesOf(leaf);
   const credential = {
     id: createHash('sha256').update(cert).digest('base64url'),
-    names: namesOf(leaf),
+    names,
     cert,
     subject: subjectLinesOf(leaf),
     issuer: issuerOf(leaf),
@@ -234,7 +246,7 @@ function describe(
     ...validityOf(leaf, origin),
     keyType,
     isSelfSigned: isSelfSigned(leaf),
-    findings: chain.findings,
+    findings: names.length > 0 ? chain.findings : [...chain.findings, namelessFinding(origin)],
   };
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   // A getter, and an inspect of its own, so that no depth of printing shows the key.

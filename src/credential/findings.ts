@@ -3,7 +3,7 @@
  * read by the log, `status()`, events and the command line.
  */
 
-import { type TlsmithErrorCode } from '../errors.js';
+import type { TlsmithErrorCode } from '../errors.js';
 
 /** How much a finding matters: `info` was mended silently, `warning` will hurt somebody, `error` is not served. */
 export type Severity = 'info' | 'warning' | 'error';

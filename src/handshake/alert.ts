@@ -1,5 +1,5 @@
 /** Fatal TLS alerts written by hand, for connections that are refused before any TLS state exists (RFC 8446 §6). */
-import { type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 
 const CODES = {
   handshake_failure: 40,

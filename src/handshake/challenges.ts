@@ -5,8 +5,8 @@
 import { createServer, type Server } from 'node:tls';
 import { createCredential, type Credential } from '../credential/credential.js';
 import { normalizeServerName } from '../credential/server-name.js';
-import { type ChallengeAnswer } from '../sources/certificate-source.js';
-import { type ClientHello } from './client-hello.js';
+import type { ChallengeAnswer } from '../sources/certificate-source.js';
+import type { ClientHello } from './client-hello.js';
 
 /** RFC 8737 §6.2. */
 export const ACME_TLS_PROTOCOL = 'acme-tls/1';

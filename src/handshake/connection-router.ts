@@ -3,17 +3,17 @@
  * to the TLS server that completes it, to a challenge server, to the plain HTTP answer, or is refused. The hot path
  * (one segment, a name whose credential is at hand) runs in a single turn without waiting or touching a file.
  */
-import { type Socket } from 'node:net';
-import { type TLSSocket } from 'node:tls';
-import { type Clock } from '../clock.js';
-import { type Credential } from '../credential/credential.js';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../clock.js';
+import type { Credential } from '../credential/credential.js';
 import { normalizeServerName } from '../credential/server-name.js';
-import { type TlsmithErrorCode } from '../errors.js';
+import type { TlsmithErrorCode } from '../errors.js';
 import { type AlertName, refuse } from './alert.js';
 import { type Challenges, createChallengeServer, isValidator } from './challenges.js';
 import { type ClientHello, ClientHelloReader, type ClientHelloResult } from './client-hello.js';
 import { type CredentialResolver, isPromise, type Selection } from './credential-resolver.js';
-import { type TlsServers } from './tls-servers.js';
+import type { TlsServers } from './tls-servers.js';
 
 /** How long a client may take to send its hello. */
 export const HELLO_TIMEOUT_MS = 5_000;

@@ -2,11 +2,11 @@
  * Which credential a client gets: the two-round selection of docs/design.md. Answers that are at hand are given
  * synchronously and without allocation; those that must be waited for are asked once, however many clients wait.
  */
-import { type Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { coversName, type Credential, isInDate } from '../credential/credential.js';
-import { type Finding } from '../credential/findings.js';
+import type { Finding } from '../credential/findings.js';
 import { normalizeIpAddress } from '../credential/server-name.js';
-import { type CertificateSource } from '../sources/certificate-source.js';
+import type { CertificateSource } from '../sources/certificate-source.js';
 import { isPendingAnswer, SourceAnswers } from './source-answers.js';
 
 /** A credential, nothing, or a promise of one of both that never rejects. */
@@ -174,7 +174,7 @@ function findingOf(credential: Credential, serverName: string, now: number): Fin
     severity: 'error',
     names: credential.names,
     message: `The certificate for ${names} expired at ${isoOf(credential.notAfter)}; it is still served because no other matches.`,
-    hint: 'Renew it and replace the files; the new one is served without a restart.',
+    hint: 'Renew it, put the new one in its place and call reload(); no restart is needed.',
   };
 }
 

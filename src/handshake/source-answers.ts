@@ -5,19 +5,18 @@
 import { BoundedMap } from '../bounded-map.js';
 import { type Clock, alarm } from '../clock.js';
 import {
-  assertServable,
   createCredential,
   type Credential,
   type CredentialInput,
   isCredential,
 } from '../credential/credential.js';
-import { type Finding } from '../credential/findings.js';
+import type { Finding } from '../credential/findings.js';
 import { isTlsmithError, messageOf, TlsmithError } from '../errors.js';
-import {
-  type CertificateSource,
-  type Found,
-  type PendingCredential,
-  type SourceQuery,
+import type {
+  CertificateSource,
+  Found,
+  PendingCredential,
+  SourceQuery,
 } from '../sources/certificate-source.js';
 
 /** How long a source may take to answer, unless it answers `pending`. */
@@ -121,7 +120,6 @@ export class SourceAnswers {
     const known = this.#proven.get(input) ?? this.#provenByText.get(textOf(input));
     if (known !== undefined) return known;
     const credential = createCredential(input);
-    assertServable(credential);
     this.#proven.set(input, credential);
     this.#provenByText.set(textOf(input), credential);
     return credential;

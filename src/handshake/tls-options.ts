@@ -1,13 +1,13 @@
 /**
  * In-handshake mode: options for a TLS server that nothing may be attached to. SNI, ALPN and challenges are answered
- * from inside the handshake, which knows the traps of NODE_TLS §1.2: in TLS 1.3 ALPN comes before SNI, and in TLS 1.2
+ * from inside the handshake, with its traps: in TLS 1.3 ALPN comes before SNI, and in TLS 1.2
  * after it.
  */
-import { type SecureContext, type TlsOptions, type TLSSocket } from 'node:tls';
+import type { SecureContext, TlsOptions, TLSSocket } from 'node:tls';
 import { ACME_TLS_PROTOCOL, type Challenges, isValidator } from './challenges.js';
-import { type TicketKeys } from './ticket-keys.js';
+import type { TicketKeys } from './ticket-keys.js';
 import { type TlsSettings, tlsServerOptions } from './tls-settings.js';
-import { type Credential } from '../credential/credential.js';
+import type { Credential } from '../credential/credential.js';
 
 /** What in-handshake mode is made from. */
 export interface InHandshakeOptions {
@@ -21,6 +21,8 @@ export interface InHandshakeOptions {
   readonly contextOf: (credential: Credential) => SecureContext;
   /** The certificate for clients without SNI; it stays as it is for the life of the server it is given to. */
   readonly defaultCredential: Credential | undefined;
+  /** Whether a client that asks for an unknown name is turned away. Inside a handshake that is a reset, not an alert. */
+  readonly refusesUnknownNames: boolean;
 }
 
 type SniCallback = (error: Error | null, context?: SecureContext) => void;
@@ -60,7 +62,8 @@ class TlsCallbacks {
     }
     this.#options.resolve(serverName).then(
       (context) => {
-        callback(null, context);
+        const isRefused = context === undefined && this.#options.refusesUnknownNames;
+        callback(isRefused ? new Error('no source has a certificate for this name') : null, context);
       },
       () => {
         callback(null);

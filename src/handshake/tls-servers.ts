@@ -1,15 +1,15 @@
 /**
  * The TLS servers of one policy in front of one application: one per credential, so that what a client gets is the
  * default context of its server. That needs no SNICallback in the handshake, cannot leak another credential's
- * certificate (NODE_TLS: node 20 and 22 do with contexts of mixed key types), and lets a second certificate of
+ * certificate (node 20 and 22 do with contexts of mixed key types), and lets a second certificate of
  * another key type join the same server. All of them share ticket keys and session id context, so a session
  * resumes across them and survives every swap of a certificate.
  */
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { BoundedMap } from '../bounded-map.js';
-import { type Credential } from '../credential/credential.js';
-import { type ClientHello } from './client-hello.js';
-import { type TicketKey, type TicketKeys } from './ticket-keys.js';
+import type { Credential } from '../credential/credential.js';
+import type { ClientHello } from './client-hello.js';
+import type { TicketKey, TicketKeys } from './ticket-keys.js';
 import {
   POST_QUANTUM_GROUP_ID,
   takesPostQuantum,
@@ -104,7 +104,7 @@ export class TlsServers {
       listener.secured(socket);
     });
     server.on('tlsClientError', (error, socket) => {
-      // Without this the handshake timeout closes nothing (NODE_TLS §10).
+      // Without this the handshake timeout closes nothing.
       socket.destroy();
       listener.handshakeFailed(error, socket);
     });

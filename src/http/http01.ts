@@ -1,5 +1,5 @@
 /** Answers to ACME `http-01` validators (RFC 8555 §8.3): the token path only, everything else goes on. */
-import { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 const PREFIX = '/.well-known/acme-challenge/';
 

@@ -1,10 +1,10 @@
 /**
- * Plain HTTP that was sent to the TLS port (diagnosis D-09). The connection is handed to an HTTP server that never
+ * Plain HTTP that was sent to the TLS port. The connection is handed to an HTTP server that never
  * listens; because such a server enforces no timeouts of its own, the whole exchange gets one here.
  */
 import { createServer, type Server } from 'node:http';
-import { type Socket } from 'node:net';
-import { type Clock } from '../clock.js';
+import type { Socket } from 'node:net';
+import type { Clock } from '../clock.js';
 import { plainListener, type PlainListenerOptions } from './plain-listener.js';
 
 const EXCHANGE_TIMEOUT_MS = 5_000;
@@ -20,7 +20,7 @@ export function plainHttpReceiver(options: PlainListenerOptions, clock: Clock): 
       clock.clearTimeout(deadline);
     });
     server.emit('connection', socket);
-    // The pushed-back bytes only reach the parser when the socket is told to flow again (NODE_TLS §1.4).
+    // The pushed-back bytes only reach the parser when the socket is told to flow again.
     process.nextTick(() => {
       socket.resume();
     });

@@ -3,7 +3,7 @@
  * handler, or an explanation. It serves the companion listener, an application's own port-80 server, and plain HTTP
  * sent to the TLS port.
  */
-import { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerHttp01 } from './http01.js';
 import { httpsUrlOf, type HttpsLocation, type RedirectStatus } from './redirect.js';
 

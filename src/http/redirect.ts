@@ -1,5 +1,5 @@
 /** From plain HTTP to HTTPS: where a request is sent, decided without side effects (RFC 9110 §15.4.9). */
-import { type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { normalizeServerName } from '../credential/server-name.js';
 

@@ -1,5 +1,5 @@
 /** Waiting for work that should end when told to, and going on without it when it does not. */
-import { type Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 
 /**
  * The outcome of `work`; once `signal` is aborted it is given `graceMs` to clean up, after which this rejects with

@@ -5,17 +5,17 @@
 import { delay } from '../clock.js';
 import { type Credential, type CredentialInput, isInDate } from '../credential/credential.js';
 import { messageOf, TlsmithError } from '../errors.js';
-import { type Found, type ManagedCertificate, type SourceHost } from '../sources/certificate-source.js';
+import type { Found, ManagedCertificate, SourceHost } from '../sources/certificate-source.js';
 import { settledOrAborted } from './abortable.js';
-import { type CertificateStore, type StoredState } from './certificate-store.js';
+import type { CertificateStore, StoredState } from './certificate-store.js';
 import { afterRestart, errorOf, type FailureRecord, rebased } from './failure-record.js';
 import { isNotOlder } from './issued-proof.js';
 import { IssuingAttempts, type Outcome } from './issuing-attempt.js';
-import { type IssueRequest } from './issuer.js';
-import { type Slots } from './slots.js';
+import type { IssueRequest } from './issuer.js';
+import type { Slots } from './slots.js';
 import { checkServed } from './served-check.js';
 import { renewalInstant } from './renewal-schedule.js';
-import { type StoredGeneration } from './stored-generation.js';
+import type { StoredGeneration } from './stored-generation.js';
 import { nextAttemptDue, renewalDue, type UpkeepRules, waitBeforeLook } from './upkeep-schedule.js';
 import { WaitingRoom } from './waiting-room.js';
 

@@ -3,9 +3,9 @@
  * and the lock. Keys: `managed/<issuer>/<certificate>/{current,previous,failure,lock}`.
  */
 import { createHash } from 'node:crypto';
-import { type Finding } from '../credential/findings.js';
+import type { Finding } from '../credential/findings.js';
 import { codeOf, messageOf } from '../errors.js';
-import { type Lease, type Storage, type StoredValue } from '../storage/storage.js';
+import type { Lease, Storage, StoredValue } from '../storage/storage.js';
 import { decodeFailure, encodeFailure, type FailureRecord } from './failure-record.js';
 import {
   decodeGeneration,

@@ -1,10 +1,5 @@
 /** The proof that what an issuer answered with may displace what serves now. Nothing unproven is stored or served. */
-import {
-  assertServable,
-  type Credential,
-  type CredentialInput,
-  createCredential,
-} from '../credential/credential.js';
+import { type Credential, type CredentialInput, createCredential } from '../credential/credential.js';
 import { messageOf, TlsmithError } from '../errors.js';
 import { coversConfigured } from './stored-generation.js';
 
@@ -44,7 +39,6 @@ function parsed(input: CredentialInput, expectation: Expectation): Credential {
       cert: 'The certificate issued',
       key: 'The private key issued',
     });
-    assertServable(credential);
     return credential;
   } catch (error) {
     throw invalid(expectation, messageOf(error), error);

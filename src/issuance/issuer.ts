@@ -1,6 +1,6 @@
 /** The seam between what keeps certificates (`managed`) and what signs them. */
-import { type Credential, type CredentialInput } from '../credential/credential.js';
-import { type SourceHost } from '../sources/certificate-source.js';
+import type { Credential, CredentialInput } from '../credential/credential.js';
+import type { SourceHost } from '../sources/certificate-source.js';
 
 /** Something that signs certificates. */
 export interface Issuer {

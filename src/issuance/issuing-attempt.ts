@@ -2,17 +2,17 @@
  * One attempt to get a certificate, from the lock to the stored generation. It says what happened and never
  * rejects; when the next attempt is due, and what is served, is the keeper's business.
  */
-import { type Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { type Credential, type CredentialInput, isInDate } from '../credential/credential.js';
 import { TlsmithError } from '../errors.js';
-import { type Lease } from '../storage/storage.js';
+import type { Lease } from '../storage/storage.js';
 import { settledOrAborted } from './abortable.js';
-import { type CertificateStore, type StoredState } from './certificate-store.js';
+import type { CertificateStore, StoredState } from './certificate-store.js';
 import { asIssuanceError, type FailureRecord, rebased, recordFailure } from './failure-record.js';
 import { isNotOlder, proveIssued } from './issued-proof.js';
-import { type IssueRequest } from './issuer.js';
-import { type Slots } from './slots.js';
-import { type StoredGeneration } from './stored-generation.js';
+import type { IssueRequest } from './issuer.js';
+import type { Slots } from './slots.js';
+import type { StoredGeneration } from './stored-generation.js';
 
 /** How long one issuance may take; a hanging issuer must not keep the lock from other processes for ever. */
 const LONGEST_ISSUANCE_MS = 900_000;

@@ -1,8 +1,8 @@
 /** The options of a managed source, parsed into a complete object. Misuse is a TypeError that names the option. */
 import { normalizeConfiguredName } from '../credential/server-name.js';
-import { type Storage } from '../storage/storage.js';
+import type { Storage } from '../storage/storage.js';
 import { certificateSegment } from './certificate-store.js';
-import { type Issuer } from './issuer.js';
+import type { Issuer } from './issuer.js';
 
 const DEFAULT_WAIT_MS = 30_000;
 const ISSUER_ID = /^(?!\.{1,2}$)[A-Za-z0-9._*@+-]{1,200}$/;

@@ -2,20 +2,20 @@
  * Certificates that are issued, stored and renewed by themselves: an issuer, a storage, and one keeper for each
  * certificate, behind the seam of a certificate source. Each keeper has its own loop, so none delays another.
  */
-import { type CredentialInput, type Credential } from '../credential/credential.js';
+import type { CredentialInput, Credential } from '../credential/credential.js';
 import { wildcardOf } from '../credential/server-name.js';
 import { messageOf, type TlsmithError } from '../errors.js';
-import {
-  type CertificateSource,
-  type Found,
-  type ManagedCertificate,
-  type SourceHost,
-  type SourceQuery,
+import type {
+  CertificateSource,
+  Found,
+  ManagedCertificate,
+  SourceHost,
+  SourceQuery,
 } from '../sources/certificate-source.js';
-import { type Storage } from '../storage/storage.js';
+import type { Storage } from '../storage/storage.js';
 import { CertificateKeeper, type KeeperTools } from './certificate-keeper.js';
 import { certificateSegment, CertificateStore, issuerPrefix } from './certificate-store.js';
-import { type Issuer, type IssueRequest } from './issuer.js';
+import type { Issuer, IssueRequest } from './issuer.js';
 import { createSlots } from './slots.js';
 import {
   type ManagedSourceOptions,

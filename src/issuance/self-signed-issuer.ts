@@ -1,9 +1,9 @@
 /** The issuer that needs nobody: certificates signed by their own key. */
-import { type Clock } from '../clock.js';
-import { type CryptoProvider } from '../x509/crypto-provider.js';
-import { type KeyPairType } from '../x509/key-algorithm.js';
+import type { Clock } from '../clock.js';
+import type { CryptoProvider } from '../x509/crypto-provider.js';
+import type { KeyPairType } from '../x509/key-algorithm.js';
 import { createSelfSignedCertificate } from '../x509/self-signed-certificate.js';
-import { type Issuer } from './issuer.js';
+import type { Issuer } from './issuer.js';
 
 const DAY_MS = 86_400_000;
 /** Clients whose clocks are behind accept the certificate all the same. */

@@ -1,14 +1,14 @@
 /** `selfSigned()`: the source that always works, for this machine's own names and for development. */
-import { type Credential } from '../credential/credential.js';
-import {
-  type CertificateSource,
-  type Found,
-  type ManagedCertificate,
-  type SourceHost,
-  type SourceQuery,
+import type { Credential } from '../credential/credential.js';
+import type {
+  CertificateSource,
+  Found,
+  ManagedCertificate,
+  SourceHost,
+  SourceQuery,
 } from '../sources/certificate-source.js';
 import { memoryStorage } from '../storage/memory-storage.js';
-import { type Storage } from '../storage/storage.js';
+import type { Storage } from '../storage/storage.js';
 import { localNames } from './local-names.js';
 import { parseNames } from './managed-options.js';
 import { type ManagedSource, managedSource } from './managed-source.js';

@@ -1,7 +1,7 @@
 /** The check after each issuance that the new leaf is what a client gets to see. */
-import { type Credential } from '../credential/credential.js';
+import type { Credential } from '../credential/credential.js';
 import { messageOf } from '../errors.js';
-import { type SourceHost } from '../sources/certificate-source.js';
+import type { SourceHost } from '../sources/certificate-source.js';
 import { settledOrAborted } from './abortable.js';
 
 /** What the check works with. */

@@ -1,6 +1,6 @@
 /** Notices what other processes write to the same storage: by its own `watch`, else by looking once a second. */
-import { type Clock } from '../clock.js';
-import { type Storage } from '../storage/storage.js';
+import type { Clock } from '../clock.js';
+import type { Storage } from '../storage/storage.js';
 
 const POLL_MS = 1_000;
 

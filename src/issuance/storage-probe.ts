@@ -1,7 +1,7 @@
 /** The proof that storage keeps what it is given, made before anything is ordered from anybody. */
 import { randomBytes } from 'node:crypto';
 import { messageOf, TlsmithError } from '../errors.js';
-import { type Storage } from '../storage/storage.js';
+import type { Storage } from '../storage/storage.js';
 
 /**
  * Writes, reads and deletes a random value.

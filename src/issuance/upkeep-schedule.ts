@@ -1,7 +1,7 @@
 /** When a managed certificate needs something done, from all that is known of it. Pure. */
-import { type FailureRecord } from './failure-record.js';
+import type { FailureRecord } from './failure-record.js';
 import { earliestRenewal, lookIntervalMs, renewalInstant } from './renewal-schedule.js';
-import { type StoredGeneration } from './stored-generation.js';
+import type { StoredGeneration } from './stored-generation.js';
 
 /** What the decision rests on. */
 export interface UpkeepFacts {

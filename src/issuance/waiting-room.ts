@@ -1,6 +1,6 @@
 /** Where handshakes, and `ready()`, wait for a certificate that is being issued. */
-import { type Clock } from '../clock.js';
-import { type Credential } from '../credential/credential.js';
+import type { Clock } from '../clock.js';
+import type { Credential } from '../credential/credential.js';
 import { TlsmithError } from '../errors.js';
 
 interface Waiter {

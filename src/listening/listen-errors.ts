@@ -1,8 +1,8 @@
-/** What a failed `listen` means, and what to do about it (diagnoses D-20, D-20b, D-20c). */
+/** What a failed `listen` means, and what to do about it. */
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { codeOf, messageOf, TlsmithError } from '../errors.js';
-import { type ListenTarget } from './listen-target.js';
+import type { ListenTarget } from './listen-target.js';
 
 /** The coded form of an error that `server.listen` emitted. */
 export function listenError(error: unknown, target: ListenTarget): TlsmithError {

@@ -1,5 +1,5 @@
 /** Where to listen: what node's `server.listen` accepts, parsed. */
-import { type ListenOptions } from 'node:net';
+import type { ListenOptions } from 'node:net';
 
 /** As node's `server.listen` options, plus `mode`. */
 export interface ListenTarget extends ListenOptions {

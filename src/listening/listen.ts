@@ -4,7 +4,7 @@ import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { codeOf, TlsmithError } from '../errors.js';
 import { describeTarget, listenError } from './listen-errors.js';
-import { type ListenTarget } from './listen-target.js';
+import type { ListenTarget } from './listen-target.js';
 
 /** sun_path holds 108 bytes on Linux and 104 on macOS and the BSDs, with its final NUL. */
 const LONGEST_SOCKET_PATH = process.platform === 'linux' ? 107 : 103;

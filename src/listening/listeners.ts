@@ -1,6 +1,6 @@
 /** The sockets of one server: which are open, where they can be reached, and who wants to know of changes. */
 import { isIPv6, type Server } from 'node:net';
-import { type ListenerAddress } from '../sources/certificate-source.js';
+import type { ListenerAddress } from '../sources/certificate-source.js';
 
 const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 const DEFAULT_PORT = 443;

@@ -2,12 +2,12 @@
  * The seam between the handshake and everything that has certificates: a source is asked for a server name and
  * answers with a credential, with a promise of one, or with nothing. docs/custom-sources.md shows how to write one.
  */
-import { type Clock } from '../clock.js';
-import { type Credential, type CredentialInput } from '../credential/credential.js';
-import { type Finding } from '../credential/findings.js';
-import { type TlsmithError } from '../errors.js';
-import { type Logger } from '../logger.js';
-import { type Storage } from '../storage/storage.js';
+import type { Clock } from '../clock.js';
+import type { Credential, CredentialInput } from '../credential/credential.js';
+import type { Finding } from '../credential/findings.js';
+import type { TlsmithError } from '../errors.js';
+import type { Logger } from '../logger.js';
+import type { Storage } from '../storage/storage.js';
 
 /** What a source may answer; `pending` says: this name is mine, but not ready yet. */
 export type Found = Credential | CredentialInput | PendingCredential;

@@ -1,5 +1,5 @@
-/** Why a file could not be read, in words a person can act on (diagnoses D-01, D-01b, D-02). */
-import { type Stats } from 'node:fs';
+/** Why a file could not be read, in words a person can act on. */
+import type { Stats } from 'node:fs';
 import { lstat, readdir, readlink, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { codeOf, messageOf, TlsmithError } from '../errors.js';

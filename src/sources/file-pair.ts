@@ -1,8 +1,8 @@
 /** A certificate and key in files, as certbot, a company CA or a person puts them there. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { assertServable, coversName, createCredential, type Credential } from '../credential/credential.js';
-import { type CertificateSource, type SourceHost } from './certificate-source.js';
+import { coversName, createCredential, type Credential } from '../credential/credential.js';
+import type { CertificateSource, SourceHost } from './certificate-source.js';
 import { fileError } from './file-errors.js';
 
 /** Options of {@link filePair}. */
@@ -83,7 +83,6 @@ async function readPair(options: FilePairOptions): Promise<Credential> {
     cert: `Certificate file ${resolve(options.certFile)}`,
     key: `Private key ${resolve(options.keyFile)}`,
   });
-  assertServable(credential);
   return credential;
 }
 

@@ -1,8 +1,8 @@
 /** A plain function as a source: a database, a secret store, an API. Its answers are remembered for a while. */
 import { BoundedMap } from '../bounded-map.js';
 import { type Clock, systemClock } from '../clock.js';
-import { type CredentialInput } from '../credential/credential.js';
-import { type CertificateSource, type SourceFunction } from './certificate-source.js';
+import type { CredentialInput } from '../credential/credential.js';
+import type { CertificateSource, SourceFunction } from './certificate-source.js';
 
 /** Options of {@link fromFunction}. */
 export interface FromFunctionOptions {

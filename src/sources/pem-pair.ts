@@ -1,6 +1,6 @@
 /** A certificate and key given inline, as PEM or as base64 of PEM (from an environment variable, a secret store). */
-import { coversName, createCredential, assertServable, type Credential } from '../credential/credential.js';
-import { type CertificateSource } from './certificate-source.js';
+import { coversName, createCredential, type Credential } from '../credential/credential.js';
+import type { CertificateSource } from './certificate-source.js';
 
 /** Options of {@link pemPair}. */
 export interface PemPairOptions {
@@ -34,7 +34,6 @@ export function pemPair(options: PemPairOptions): CertificateSource {
         cert: 'The certificate given to pemPair',
         key: 'The private key given to pemPair',
       });
-      assertServable(loaded);
       for (const finding of loaded.findings) host.report(finding);
       credential = loaded;
       host.notify({ type: 'certificate', action: 'loaded', credential });

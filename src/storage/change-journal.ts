@@ -6,7 +6,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { appendFile, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { codeOf } from '../errors.js';
 import { ensureFolder } from './durable-files.js';
 

@@ -10,7 +10,7 @@ import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/pr
 import { dirname, join, relative, sep } from 'node:path';
 import { type TlsmithError, codeOf } from '../errors.js';
 import { ensureFolder, syncFolder } from './durable-files.js';
-import { type LeaseIdentity } from './generation.js';
+import type { LeaseIdentity } from './generation.js';
 import { entriesOf } from './key-folder.js';
 import { leaseLost } from './storage-errors.js';
 

@@ -13,7 +13,7 @@ import { corrupt } from './storage-errors.js';
 import { reading, writing } from './storage-faults.js';
 import { assertKey, folderNames } from './storage-key.js';
 import { DEFAULT_LEASE_MS, assertLeaseMs } from './lease-duration.js';
-import { type Lease, type Storage, type StoredValue } from './storage.js';
+import type { Lease, Storage, StoredValue } from './storage.js';
 
 /** Options of {@link fileStorage}. */
 export interface FileStorageOptions {

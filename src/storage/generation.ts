@@ -3,7 +3,7 @@
  * emptied or garbled fails the checksum and is never mistaken for a value.
  */
 import { createHash } from 'node:crypto';
-import { type StoredValue } from './storage.js';
+import type { StoredValue } from './storage.js';
 
 /** One write of a value. */
 export interface Generation extends StoredValue {

@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { TlsmithError, codeOf } from '../errors.js';
 import { ensureFolder, syncFolder, writeNewFile } from './durable-files.js';
-import { type Fence } from './file-lease.js';
+import type { Fence } from './file-lease.js';
 import { type Generation, decodeGeneration, encodeGeneration } from './generation.js';
 import { damagedPath, generationPath, readKeyFolder, stagingPath } from './key-folder.js';
 import { corrupt, versionConflict } from './storage-errors.js';

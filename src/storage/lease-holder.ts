@@ -2,11 +2,11 @@
  * Waiting for a lease and keeping it alive. Whether a holder has died is judged by how long its sign of life did not
  * change while we looked, never by comparing its clock with ours.
  */
-import { type Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { codeOf } from '../errors.js';
 import { endLease, readBeat, readLease, takeLease, touchLease } from './file-lease.js';
 import { leaseLost } from './storage-errors.js';
-import { type Lease } from './storage.js';
+import type { Lease } from './storage.js';
 
 /** What is to be locked, and how. */
 export interface LeaseRequest {

@@ -2,7 +2,7 @@
 import { DEFAULT_LEASE_MS, assertLeaseMs } from './lease-duration.js';
 import { leaseLost, versionConflict } from './storage-errors.js';
 import { assertKey } from './storage-key.js';
-import { type Lease, type PutOptions, type Storage, type StoredValue } from './storage.js';
+import type { Lease, PutOptions, Storage, StoredValue } from './storage.js';
 import { tellSafely } from './tell-safely.js';
 
 /**

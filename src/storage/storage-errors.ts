@@ -1,6 +1,6 @@
 /** Errors that every storage of ours words alike. */
 import { TlsmithError } from '../errors.js';
-import { type LeaseIdentity } from './generation.js';
+import type { LeaseIdentity } from './generation.js';
 
 /** A write found another version than the one it was to replace. */
 export function versionConflict(key: string, ifVersion: string | null): TlsmithError {

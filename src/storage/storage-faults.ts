@@ -1,5 +1,5 @@
 /** Errors of the file system, turned into what a person needs to know: which folder, whose, with which mode, and who we are. */
-import { type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TlsmithError, codeOf, messageOf } from '../errors.js';

@@ -1,7 +1,7 @@
 /** The shape of a conformance case, and the little that the cases share. */
 import { rejects } from 'node:assert/strict';
 import { type TlsmithErrorCode, codeOf } from '../errors.js';
-import { type Storage } from '../storage/storage.js';
+import type { Storage } from '../storage/storage.js';
 
 /** One promise of an interface, for any test runner. */
 export interface ConformanceCase {

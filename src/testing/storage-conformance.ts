@@ -1,5 +1,5 @@
 /** The contract of {@link Storage} in executable form. */
-import { type ConformanceCase, type OpenedStorage } from './conformance-case.js';
+import type { ConformanceCase, OpenedStorage } from './conformance-case.js';
 import { storedLeases } from './storage-lease-cases.js';
 import { storedValues } from './storage-value-cases.js';
 import { storedWatches } from './storage-watch-cases.js';

@@ -1,6 +1,6 @@
 /** What a storage promises about leases and the writes under them. */
 import { equal, ok, rejects } from 'node:assert/strict';
-import { type Lease, type Storage } from '../storage/storage.js';
+import type { Lease, Storage } from '../storage/storage.js';
 import { bytesOf, type Promised, rejectsWith, textAt } from './conformance-case.js';
 
 /** Cases about leases. */

@@ -1,6 +1,6 @@
 /** What a storage promises about values, versions and keys. */
 import { deepEqual, equal, notEqual } from 'node:assert/strict';
-import { type Storage } from '../storage/storage.js';
+import type { Storage } from '../storage/storage.js';
 import { bytesOf, keysOf, type Promised, rejectsWith, textAt } from './conformance-case.js';
 
 const WRITERS = 20;

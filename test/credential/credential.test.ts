@@ -10,7 +10,7 @@ import {
   isCredential,
   isInDate,
 } from '../../src/credential/credential.js';
-import { type TlsmithError } from '../../src/errors.js';
+import type { TlsmithError } from '../../src/errors.js';
 import { type TestCa, testCa, type TestPair } from '../support/certificates.js';
 
 let ca: TestCa;
@@ -208,6 +208,13 @@ describe('a pair that cannot work', () => {
     expect(refusal.code).toBe('TLS_PEM_INVALID');
     expect(refusal.message).toContain('cannot be read as a certificate');
     expect(refusalOf({ ...pair, chain: cert }).code).toBe('TLS_PEM_INVALID');
+  });
+
+  it('is told when a certificate names nobody', async () => {
+    const nameless = await ca.issue({ names: [], commonName: 'Example Company', hasAlternativeNames: false });
+    const credential = createCredential(nameless);
+    expect(credential.names).toEqual([]);
+    expect(credential.findings.map(({ code }) => code)).toEqual(['TLS_CERT_NO_NAMES']);
   });
 
   it('is refused before it is served when OpenSSL does not take it', () => {

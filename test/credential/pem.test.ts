@@ -2,7 +2,6 @@ import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { certificateBlocks, privateKeyBlock } from '../../src/credential/pem.js';
 import { testCa, type TestPair } from '../support/certificates.js';
-import { run } from '../support/clients.js';
 
 let pair: TestPair;
 beforeAll(async () => {
@@ -46,17 +45,6 @@ describe('certificates in PEM', () => {
     expect(serials).toEqual([pair.leaf, pair.chain].map((pem) => new X509Certificate(pem).serialNumber));
   });
 
-  it('are read when openssl wrote them as trusted certificates', async () => {
-    const { stdout } = await run({
-      program: 'openssl',
-      args: ['x509', '-trustout', '-addtrust', 'serverAuth'],
-      input: pair.leaf,
-    });
-    expect(stdout).toContain('TRUSTED CERTIFICATE');
-    const [block = ''] = certificateBlocks(stdout, 'file');
-    expect(new X509Certificate(block).toString()).toBe(pair.leaf);
-  });
-
   it.each(['', ' \r\n\t', '\n'])('in an empty file %j are missed as such', (content) => {
     expect(refusalOf(() => certificateBlocks(content, 'Certificate file x'))).toMatchObject({
       code: 'TLS_FILE_EMPTY',
@@ -97,12 +85,6 @@ describe('certificates in PEM', () => {
 });
 
 describe('a private key in PEM', () => {
-  it('is found beside its certificate and its curve', async () => {
-    const { stdout } = await run({ program: 'openssl', args: ['ecparam', '-name', 'prime256v1', '-genkey'] });
-    expect(stdout).toContain('EC PARAMETERS');
-    expect(privateKeyBlock(pair.cert + stdout, 'file')).toContain('BEGIN EC PRIVATE KEY');
-  });
-
   it('may be encrypted in the old way, with headers inside the block', async () => {
     const { key } = await (
       await testCa()

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { createSecureContext, createServer, type Server, type TlsOptions } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Challenges, isValidator } from '../../src/handshake/challenges.js';
@@ -143,6 +143,15 @@ describe('a validator in in-handshake mode', () => {
     expect((await handshake(port, { servername: 'unknown.test' })).fingerprint256).toBe(real);
   });
 
+  it('turns away clients that ask for an unknown name, where that is wanted', async () => {
+    const { port, real } = await inHandshakeServer({ refusesUnknownNames: true });
+    await expect(handshake(port, { servername: 'unknown.test' })).rejects.toMatchObject({
+      code: 'ECONNRESET',
+    });
+    expect((await handshake(port, { servername: 'a.test' })).fingerprint256).toBe(real);
+    expect((await handshake(port)).fingerprint256).toBe(real);
+  });
+
   it('has no certificate for clients without a name when there is no default', async () => {
     const { port } = await inHandshakeServer({ defaultCredential: undefined });
     await expect(handshake(port)).rejects.toMatchObject({ code: 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE' });
@@ -159,7 +168,11 @@ describe('a validator in in-handshake mode', () => {
   });
 
   it('is refused by callbacks that node calls without a socket', () => {
-    const options = inHandshakeOptions({ ...partsOf(new Challenges()), defaultCredential: undefined });
+    const options = inHandshakeOptions({
+      ...partsOf(new Challenges()),
+      defaultCredential: undefined,
+      refusesUnknownNames: false,
+    });
     const select = options.ALPNCallback as unknown as (hello: object) => string | undefined;
     expect(select({ servername: 'a.test', protocols: ['acme-tls/1'] })).toBeUndefined();
     expect(select({ servername: 'a.test', protocols: ['http/1.1'] })).toBe('http/1.1');
@@ -176,7 +189,9 @@ async function challengePair(keyType: 'ecdsa-p256' | 'rsa-2048' = 'ecdsa-p256'):
   return (await testCa({ name: 'challenge' })).issue({ names: ['a.test'], keyType, issuer: 'self' });
 }
 
-function partsOf(challenges: Challenges): Omit<InHandshakeOptions, 'defaultCredential'> {
+function partsOf(
+  challenges: Challenges,
+): Omit<InHandshakeOptions, 'defaultCredential' | 'refusesUnknownNames'> {
   return {
     settings: SETTINGS,
     ticketKeys: new TicketKeys(manualClock(), 1_000),
@@ -201,6 +216,7 @@ async function inHandshakeServer(
       return Promise.resolve(serverName === 'a.test' ? context : undefined);
     },
     defaultCredential: credential,
+    refusesUnknownNames: false,
     ...overrides,
   });
   const server = create(options);

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type Credential } from '../../src/credential/credential.js';
+import type { Credential } from '../../src/credential/credential.js';
 import { HELLO_TIMEOUT_MS, LONGEST_QUEUE } from '../../src/handshake/connection-router.js';
-import { type CertificateSource } from '../../src/sources/certificate-source.js';
+import type { CertificateSource } from '../../src/sources/certificate-source.js';
 import { captureClientHello, inSegmentsOf, writeSegments } from '../support/raw-client-hello.js';
 import { hello, message, record, serverName } from './support/hello-builder.js';
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Credential } from '../../src/credential/credential.js';
+import type { Credential } from '../../src/credential/credential.js';
 import { answering, credentialFor, credentialLike, resolverOver, sourceOf } from './support/sources.js';
 
 const DAY_MS = 86_400_000;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Credential } from '../../src/credential/credential.js';
+import type { Credential } from '../../src/credential/credential.js';
 import { isPendingAnswer, SOURCE_TIMEOUT_MS } from '../../src/handshake/source-answers.js';
-import { type Found } from '../../src/sources/certificate-source.js';
+import type { Found } from '../../src/sources/certificate-source.js';
 import { testCa } from '../support/certificates.js';
 import { answering, credentialFor, resolverOver, sourceOf } from './support/sources.js';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type ClientHello } from '../../src/handshake/client-hello.js';
+import type { ClientHello } from '../../src/handshake/client-hello.js';
 import { TicketKeys } from '../../src/handshake/ticket-keys.js';
 import { TlsServers, type TlsServersOptions } from '../../src/handshake/tls-servers.js';
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { TlsmithError } from '../../src/errors.js';
-import { type CryptoProvider } from '../../src/x509/crypto-provider.js';
+import type { CryptoProvider } from '../../src/x509/crypto-provider.js';
 import { settled, until } from '../support/manual-clock.js';
 import { CRYPTO_PROVIDERS } from './support/crypto-providers.js';
 import {
@@ -144,10 +144,10 @@ describe('failures', () => {
   });
 
   it('keep a coded error of the issuer as it is', async () => {
-    const error = new TlsmithError('NAME_NOT_ALLOWED', 'not for you', { isPermanent: true });
+    const error = new TlsmithError('NAME_NOT_MANAGED', 'not for you', { isPermanent: true });
     const fixture = await started({ script: [{ fail: error }] });
     expect(await event(fixture.host, 'failed')).toMatchObject({ error });
-    expect(state(fixture).lastError).toEqual({ code: 'NAME_NOT_ALLOWED', message: 'not for you' });
+    expect(state(fixture).lastError).toEqual({ code: 'NAME_NOT_MANAGED', message: 'not for you' });
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { TlsmithError } from '../../src/errors.js';
-import { type Lease } from '../../src/storage/storage.js';
+import type { Lease } from '../../src/storage/storage.js';
 import { until } from '../support/manual-clock.js';
 import { faultyStorage, keysOf } from './support/faulty-storage.js';
 import {

@@ -1,27 +1,18 @@
-import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type Credential, createCredential } from '../../src/credential/credential.js';
+import type { Credential } from '../../src/credential/credential.js';
 import { localNames } from '../../src/issuance/local-names.js';
 import {
   selfSigned,
   type SelfSignedKeyType,
   type SelfSignedOptions,
 } from '../../src/issuance/self-signed.js';
-import { selfSignedIssuer } from '../../src/issuance/self-signed-issuer.js';
-import { type CertificateSource } from '../../src/sources/certificate-source.js';
+import type { CertificateSource } from '../../src/sources/certificate-source.js';
 import { memoryStorage } from '../../src/storage/memory-storage.js';
 import { type ManualClock, manualClock } from '../support/manual-clock.js';
-import { CRYPTO_PROVIDERS } from './support/crypto-providers.js';
 import { event } from './support/managed-fixture.js';
 import { DAY_MS } from './support/scripted-issuer.js';
 import { type RecordingHost, recordingHost } from './support/source-host.js';
 
-const run = promisify(execFile);
 const never = new AbortController().signal;
 const open: CertificateSource[] = [];
 
@@ -39,54 +30,6 @@ async function startedSelfSigned(
   await source.start?.(host);
   return { source, host, clock, credential: [...source.list!()][0]! };
 }
-
-/** What openssl says of a certificate. */
-async function openssl(cert: string, ...args: string[]): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'tlsmith-'));
-  const file = join(folder, 'cert.pem');
-  try {
-    await writeFile(file, cert);
-    const { stdout } = await run(
-      'openssl',
-      args.map((arg) => (arg === 'FILE' ? file : arg)),
-    );
-    return stdout;
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
-const textOf = (cert: string): Promise<string> => openssl(cert, 'x509', '-in', 'FILE', '-noout', '-text');
-
-describe.each(CRYPTO_PROVIDERS)('the self-signed issuer with %s', (_name, load) => {
-  it.each([
-    ['ecdsa-p256', /ASN1 OID: prime256v1/, /Digital Signature\n/],
-    ['ecdsa-p384', /ASN1 OID: secp384r1/, /Digital Signature\n/],
-    ['ed25519', /ED25519/, /Digital Signature\n/],
-    ['rsa-2048', /Public-Key: \(2048 bit\)/, /Digital Signature, Key Encipherment\n/],
-  ] as const)('makes a %s certificate that openssl takes for a server', async (keyType, key, usage) => {
-    const crypto = await load();
-    const issuer = selfSignedIssuer({
-      clock: manualClock(),
-      keyType,
-      ...(crypto === undefined ? {} : { crypto }),
-    });
-    const names = ['localhost', '127.0.0.1', '::1', '*.dev.test'];
-    const { cert, key: pem } = await issuer.issue({ names, signal: never });
-    expect(createCredential({ cert, key: pem })).toMatchObject({ names, keyType, isSelfSigned: true });
-    const text = await textOf(cert.toString());
-    expect(text).toMatch(key);
-    expect(text).toMatch(usage);
-    expect(text).toContain('Version: 3');
-    expect(text).toMatch(/Basic Constraints: critical\s+CA:FALSE/);
-    expect(text).toMatch(/Key Usage: critical\s+Digital Signature/);
-    expect(text).toMatch(/Extended Key Usage:\s+TLS Web Server Authentication\n/);
-    expect(text).toContain('DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, DNS:*.dev.test');
-    expect(text).toMatch(/Subject Key Identifier:/);
-    const check = ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', 'FILE', 'FILE'];
-    expect(await openssl(cert.toString(), ...check)).toMatch(/: OK/);
-  });
-});
 
 describe('selfSigned()', () => {
   it('covers localhost, its addresses and this machine, all in one certificate', async () => {

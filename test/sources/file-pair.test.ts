@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { isTlsmithError } from '../../src/errors.js';
 import { filePair, type FilePairOptions } from '../../src/sources/file-pair.js';
-import { type CertificateSource } from '../../src/sources/certificate-source.js';
+import type { CertificateSource } from '../../src/sources/certificate-source.js';
 import { recordingHost, type RecordingHost } from '../issuance/support/source-host.js';
 import { testCa } from '../support/certificates.js';
 import { manualClock } from '../support/manual-clock.js';

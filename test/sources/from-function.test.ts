@@ -1,10 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { fromFunction } from '../../src/sources/from-function.js';
-import {
-  type CertificateSource,
-  type SourceFunction,
-  type SourceHost,
-} from '../../src/sources/certificate-source.js';
+import type { CertificateSource, SourceFunction, SourceHost } from '../../src/sources/certificate-source.js';
 import { manualClock, type ManualClock } from '../support/manual-clock.js';
 
 const INPUT = { cert: 'cert', key: 'key' };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { pemPair, type PemPairOptions } from '../../src/sources/pem-pair.js';
-import { type CertificateSource } from '../../src/sources/certificate-source.js';
+import type { CertificateSource } from '../../src/sources/certificate-source.js';
 import { recordingHost } from '../issuance/support/source-host.js';
 import { testCa } from '../support/certificates.js';
 import { manualClock } from '../support/manual-clock.js';

@@ -3,7 +3,7 @@
 import { createSecureServer } from 'node:http2';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type TestCa, testCa } from '../support/certificates.js';
 import {

@@ -18,7 +18,7 @@ import {
   TRUE,
   utf8String,
 } from './der.js';
-import { type TestKey } from './test-keys.js';
+import type { TestKey } from './test-keys.js';
 
 /** The bits of the key usage extension (RFC 5280 §4.2.1.3). */
 export type KeyUsage =

@@ -3,7 +3,7 @@
  * promises settle in between; `jump` moves the time without running timers, as a sleeping laptop or an operator
  * who sets the clock does.
  */
-import { type Clock } from '../../src/clock.js';
+import type { Clock } from '../../src/clock.js';
 
 interface Timer {
   readonly callback: () => void;

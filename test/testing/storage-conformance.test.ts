@@ -1,7 +1,7 @@
 // The suite is for other people's storages: it must find what they get wrong.
 import { describe, expect, it } from '@jest/globals';
 import { memoryStorage } from '../../src/storage/memory-storage.js';
-import { type Storage } from '../../src/storage/storage.js';
+import type { Storage } from '../../src/storage/storage.js';
 import { storageConformance } from '../../src/testing/index.js';
 
 /** The names of the cases that a storage fails, each run on a new one. */

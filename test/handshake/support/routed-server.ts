@@ -11,8 +11,8 @@ import {
 import { TicketKeys } from '../../../src/handshake/ticket-keys.js';
 import { TlsServers } from '../../../src/handshake/tls-servers.js';
 import { baselineSettings, type TlsSettings } from '../../../src/handshake/tls-settings.js';
-import { type CertificateSource } from '../../../src/sources/certificate-source.js';
-import { type ManualClock } from '../../support/manual-clock.js';
+import type { CertificateSource } from '../../../src/sources/certificate-source.js';
+import type { ManualClock } from '../../support/manual-clock.js';
 import { resolverOver } from './sources.js';
 
 /** A connection that was turned away. */

@@ -1,9 +1,9 @@
 /** Sources for tests of the selection, and what the resolver tells about them. */
 import { createCredential, type Credential } from '../../../src/credential/credential.js';
-import { type Finding } from '../../../src/credential/findings.js';
+import type { Finding } from '../../../src/credential/findings.js';
 import { covers } from '../../../src/credential/server-name.js';
 import { CredentialResolver, type ResolverOptions } from '../../../src/handshake/credential-resolver.js';
-import { type CertificateSource } from '../../../src/sources/certificate-source.js';
+import type { CertificateSource } from '../../../src/sources/certificate-source.js';
 import { manualClock, type ManualClock } from '../../support/manual-clock.js';
 import { type LeafRequest, testCa } from '../../support/certificates.js';
 

@@ -1,6 +1,6 @@
 /** A storage that fails, or lets a test act, at a step that the test chooses. */
 import { memoryStorage } from '../../../src/storage/memory-storage.js';
-import { type Storage } from '../../../src/storage/storage.js';
+import type { Storage } from '../../../src/storage/storage.js';
 
 type Operation = 'get' | 'put' | 'delete' | 'lock';
 

@@ -2,15 +2,11 @@
 import { afterAll, afterEach, beforeAll, expect } from '@jest/globals';
 import { type Credential, isCredential } from '../../../src/credential/credential.js';
 import { type ManagedSource, managedSource } from '../../../src/issuance/managed-source.js';
-import { type ManagedSourceOptions } from '../../../src/issuance/managed-options.js';
-import {
-  type Found,
-  type ManagedCertificate,
-  type SourceEvent,
-} from '../../../src/sources/certificate-source.js';
+import type { ManagedSourceOptions } from '../../../src/issuance/managed-options.js';
+import type { Found, ManagedCertificate, SourceEvent } from '../../../src/sources/certificate-source.js';
 import { memoryStorage } from '../../../src/storage/memory-storage.js';
-import { type Storage } from '../../../src/storage/storage.js';
-import { type CryptoProvider } from '../../../src/x509/crypto-provider.js';
+import type { Storage } from '../../../src/storage/storage.js';
+import type { CryptoProvider } from '../../../src/x509/crypto-provider.js';
 import { type ManualClock, manualClock, settled, until } from '../../support/manual-clock.js';
 import {
   type ScriptedIssuer,

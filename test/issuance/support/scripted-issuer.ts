@@ -1,8 +1,8 @@
 /** An issuer that does what a test wrote into its script: issue, fail, hang, or answer with what must not be used. */
-import { type Clock } from '../../../src/clock.js';
-import { type CredentialInput } from '../../../src/credential/credential.js';
-import { type IssueRequest, type Issuer } from '../../../src/issuance/issuer.js';
-import { type CryptoProvider } from '../../../src/x509/crypto-provider.js';
+import type { Clock } from '../../../src/clock.js';
+import type { CredentialInput } from '../../../src/credential/credential.js';
+import type { IssueRequest, Issuer } from '../../../src/issuance/issuer.js';
+import type { CryptoProvider } from '../../../src/x509/crypto-provider.js';
 import { createSelfSignedCertificate } from '../../../src/x509/self-signed-certificate.js';
 
 export const HOUR_MS = 3_600_000;

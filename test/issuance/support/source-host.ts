@@ -1,14 +1,10 @@
 /** A source's host that writes down what it is told. */
-import { type Clock } from '../../../src/clock.js';
-import { type Finding } from '../../../src/credential/findings.js';
+import type { Clock } from '../../../src/clock.js';
+import type { Finding } from '../../../src/credential/findings.js';
 import { silentLogger } from '../../../src/logger.js';
-import {
-  type ListenerAddress,
-  type SourceEvent,
-  type SourceHost,
-} from '../../../src/sources/certificate-source.js';
+import type { ListenerAddress, SourceEvent, SourceHost } from '../../../src/sources/certificate-source.js';
 import { memoryStorage } from '../../../src/storage/memory-storage.js';
-import { type Storage } from '../../../src/storage/storage.js';
+import type { Storage } from '../../../src/storage/storage.js';
 
 /** The host and what it was told. */
 export interface RecordingHost extends SourceHost {

@@ -1,6 +1,6 @@
 // Loads a file pair as another user, where it may become one, and prints how that ended.
 import { filePair } from '../../../src/sources/file-pair.js';
-import { type SourceHost } from '../../../src/sources/certificate-source.js';
+import type { SourceHost } from '../../../src/sources/certificate-source.js';
 
 const [certFile = '', keyFile = '', user = ''] = process.argv.slice(2);
 const host = {

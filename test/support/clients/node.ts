@@ -2,7 +2,7 @@
 // runs in a child.
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { connect as connectHttp2, type IncomingHttpHeaders as Http2Headers } from 'node:http2';
 import { get, type RequestOptions } from 'node:https';
 import { readFile } from 'node:fs/promises';

@@ -1,0 +1,327 @@
+// Every program in docs/examples runs as a user would run it, answers a real client that verifies its certificate,
+// says nothing on stderr, and ends by itself after SIGTERM.
+import { describe, expect, it, jest } from '@jest/globals';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import { createServer, type Server } from 'node:net';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
+import { WebSocket } from 'ws';
+import { environmentWithoutTrust, nodeHttp2, nodeHttps, run } from './support/clients.js';
+import { withTemporaryFolder } from './support/temporary-folder.js';
+
+jest.setTimeout(120_000);
+
+const CHECKOUT = join(__dirname, '..');
+const EXIT_LIMIT_MS = 8_000;
+const HTTPS_URL = /https:\/\/\S+:(\d+)/;
+const ANY_PORTS = { PORT: '0', HTTP_PORT: '0' };
+
+interface RunningOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** What it may say there; nothing, unless a test says otherwise. */
+  readonly stderr?: RegExp;
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  /** The port of the first URL it printed. */
+  readonly port: number;
+  readonly output: () => string;
+}
+
+describe('An example serves a page and ends by itself:', () => {
+  it('hello.ts', () =>
+    running('hello.ts', async ({ port }) => {
+      expect(await page(port, { path: '/there' })).toBe('Hello, you asked for /there\n');
+    }));
+
+  it('express.ts, where the app knows that it is behind TLS', () =>
+    running('express.ts', async ({ port }) => {
+      expect(JSON.parse(await page(port))).toEqual({ secure: true, protocol: 'https' });
+    }));
+
+  it('fastify-server-factory.ts', () =>
+    running('fastify-server-factory.ts', async ({ port }) => {
+      expect(JSON.parse(await page(port))).toEqual({ protocol: 'https', hello: 'Fastify' });
+    }));
+
+  it('fastify-https.ts', () =>
+    running('fastify-https.ts', async ({ port }) => {
+      expect(JSON.parse(await page(port))).toEqual({ protocol: 'https', hello: 'Fastify' });
+    }));
+
+  it('koa.ts, over HTTP/1.1 and HTTP/2', () =>
+    running('koa.ts', async ({ port }) => {
+      expect(JSON.parse(await page(port))).toEqual({ secure: true, httpVersion: '1.1' });
+      expect(JSON.parse(await pageByHttp2(port))).toEqual({ secure: true, httpVersion: '2.0' });
+    }));
+
+  it('hono.ts, over HTTP/1.1 and HTTP/2', () =>
+    running('hono.ts', async ({ port }) => {
+      const expected = { url: `https://localhost:${port}/`, hello: 'Hono' };
+      expect(JSON.parse(await page(port))).toEqual(expected);
+      expect(JSON.parse(await pageByHttp2(port))).toEqual(expected);
+    }));
+
+  it('http2.ts, over HTTP/1.1 and HTTP/2', () =>
+    running('http2.ts', async ({ port }) => {
+      expect(await page(port)).toBe('HTTP/1.1\n');
+      expect(await pageByHttp2(port)).toBe('HTTP/2.0\n');
+    }));
+
+  it('websocket.ts, and sends messages back', () =>
+    running('websocket.ts', async ({ port }) => {
+      expect(await page(port)).toBe(`WebSockets are at wss://localhost:${port}/\n`);
+      const socket = new WebSocket(`wss://localhost:${port}/`, { ca: await certificateOf(port) });
+      await once(socket, 'open');
+      socket.send('echo');
+      const [message] = (await once(socket, 'message')) as [Buffer];
+      expect(message.toString()).toBe('echo');
+      // It stays open: the example has to say goodbye by itself.
+    }));
+
+  it('server-sent-events-http2.ts, and keeps sending while the stream is open', () =>
+    running('server-sent-events-http2.ts', async ({ port }) => {
+      const session = connectHttp2(`https://localhost:${port}`, { ca: await certificateOf(port) });
+      const stream = session.request({ ':path': '/' }).setEncoding('utf8');
+      let events = '';
+      for await (const chunk of stream) {
+        events += String(chunk);
+        if (events.split('\n\n').length > 2) break;
+      }
+      expect(events).toMatch(/^data: welcome\n\ndata: \d{4}-\d\d-\d\dT/);
+      session.destroy();
+    }));
+
+  it('attach-existing-server.ts, and redirects plain HTTP on the same port', () =>
+    running(
+      'attach-existing-server.ts',
+      async ({ port }) => {
+        expect(await page(port)).toBe('still the same server\n');
+        expect(await plainPage(port, '/a?b')).toMatchObject({
+          status: 308,
+          location: `https://localhost:${port}/a?b`,
+        });
+      },
+      { stderr: /^tlsmith warning: .*TLS_PLAIN_HTTP_ON_TLS_PORT.*\n$/ },
+    ));
+
+  it('own-port-80.ts, beside a plain HTTP server of its own', () =>
+    running('own-port-80.ts', async ({ port, output }) => {
+      const plainPort = Number(/port: (\d+)/.exec(output())?.[1]);
+      expect(await page(port)).toBe('over TLS\n');
+      expect(await plainPage(plainPort, '/health')).toMatchObject({ status: 200, body: 'ok\n' });
+      expect(await plainPage(plainPort, '/else')).toMatchObject({
+        status: 308,
+        location: `https://localhost:${port}/else`,
+      });
+    }));
+
+  it('custom-source-database.ts, with a certificate for each row and selfSigned() for the rest', () =>
+    running('custom-source-database.ts', async ({ port }) => {
+      for (const host of ['one.localhost', 'two.localhost', 'localhost']) {
+        expect(await page(port, { host })).toBe(`You reached ${host}:${port}\n`);
+      }
+      expect(await certificateOf(port, 'one.localhost')).not.toBe(await certificateOf(port, 'two.localhost'));
+    }));
+
+  it('custom-source-secret-store.ts, also for clients without SNI', () =>
+    running('custom-source-secret-store.ts', async ({ port }) => {
+      const host = 'secret.localhost';
+      expect(await page(port, { host })).toBe(`You reached ${host}:${port}\n`);
+      expect(await page(port)).toBe(`You reached localhost:${port}\n`);
+    }));
+
+  it('persistent-self-signed.ts, with the same certificate after a restart', () =>
+    withTemporaryFolder(async (folder) => {
+      const certificates: (string | undefined)[] = [];
+      for (let run = 0; run < 2; run += 1) {
+        await running(
+          'persistent-self-signed.ts',
+          async ({ port, output }) => {
+            expect(await page(port)).toBe('the same certificate as before\n');
+            certificates.push(/Certificate ([0-9A-F:]+)/.exec(output())?.[1]);
+          },
+          { env: { ...ANY_PORTS, STORAGE_DIR: folder.file('made', 'by', 'the', 'storage') } },
+        );
+      }
+      expect(certificates[0]).toMatch(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/);
+      expect(certificates[1]).toBe(certificates[0]);
+    }));
+});
+
+describe('quick-start.ts, which is `npm start`,', () => {
+  it('prints curl lines that work as they are, one for each source', async () => {
+    let trustFile = '';
+    await running('quick-start.ts', async ({ port, output }) => {
+      const lines = output().match(/^ *curl .*$/gm) ?? [];
+      trustFile = /--cacert (\S+)/.exec(lines[0] ?? '')?.[1] ?? '';
+      const bodies = await Promise.all(lines.map((line) => shell(line.trim())));
+      expect(bodies).toEqual(
+        ['localhost', 'files.localhost'].map((host) =>
+          expect.stringContaining(`<h1>${host}:${port} over TLS</h1>`),
+        ),
+      );
+      expect(output()).toMatch(/^ {2}file-pair: files\.localhost$/m);
+      expect(output()).toMatch(/^ {2}self-signed: localhost, 127\.0\.0\.1, ::1/m);
+    });
+    await expect(access(dirname(trustFile))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('says so when port 8443 is taken, and takes the next one', async () => {
+    const blocker = await holdPort(8443);
+    try {
+      await running(
+        'quick-start.ts',
+        ({ port, output }) => {
+          expect(output()).toMatch(/^Port 8443 is taken, trying 8444\.$/m);
+          expect(port).toBeGreaterThan(8443);
+          return Promise.resolve();
+        },
+        { env: {} },
+      );
+    } finally {
+      blocker.close();
+    }
+  });
+
+  it('fails, with the code, when the port that PORT asks for is taken', async () => {
+    const blocker = createServer().listen(0);
+    await once(blocker, 'listening');
+    const { port } = blocker.address() as { port: number };
+    const { exitCode, stderr } = await runExample('quick-start.ts', { PORT: String(port) });
+    blocker.close();
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("code: 'PORT_IN_USE'");
+  });
+});
+
+describe('An example of a test passes under node:test:', () => {
+  it.each(['testing-a-source.ts', 'testing-a-storage.ts'])('%s', async (name) => {
+    const { exitCode, stdout } = await runExample(name, {});
+    expect(stdout).toMatch(/^\S+ pass [1-9]/m);
+    expect(stdout).toMatch(/^\S+ fail 0$/m);
+    expect(exitCode).toBe(0);
+  });
+});
+
+/** Starts an example, gives it to `use` once it has printed a URL and all that follows, and sees it end. */
+async function running(
+  name: string,
+  use: (example: Running) => Promise<void>,
+  { env = ANY_PORTS, stderr = /^$/ }: RunningOptions = {},
+): Promise<void> {
+  const child = spawn(process.execPath, argumentsFor(name), { cwd: CHECKOUT, env: environmentWith(env) });
+  const output = { stdout: '', stderr: '' };
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (output.stderr += chunk));
+  const exited = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+        output.stdout += chunk;
+        if (isReady(name, output.stdout)) resolve();
+      });
+      void exited.then(([code]) => {
+        reject(
+          new Error(`${name} ended with ${code} before it listened:\n${output.stdout}\n${output.stderr}`),
+        );
+      });
+    });
+    const port = Number(HTTPS_URL.exec(output.stdout)?.[1]);
+    await use({ child, port, output: () => output.stdout });
+    child.kill('SIGTERM');
+    const limit = setTimeout(() => child.kill('SIGKILL'), EXIT_LIMIT_MS);
+    const [exitCode, signal] = await exited;
+    clearTimeout(limit);
+    expect({ exitCode, signal }).toEqual({ exitCode: 0, signal: null });
+    expect(output.stderr).toMatch(stderr);
+  } finally {
+    child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+/** Whether an example has printed its last line: by then it listens and heeds signals. */
+function isReady(name: string, stdout: string): boolean {
+  const last: Readonly<Record<string, RegExp>> = {
+    'quick-start.ts': /Ctrl\+C ends it\.\n/,
+    'own-port-80.ts': /Plain HTTP at .*\n/,
+    'persistent-self-signed.ts': /Certificate .*\n/,
+  };
+  return (last[name] ?? /Listening at .*\n/).test(stdout);
+}
+
+/** Listens on a port, or leaves it to whoever has had it for seconds already. */
+async function holdPort(port: number): Promise<Server> {
+  const server = createServer();
+  for (let attempt = 0; attempt < 50 && !server.listening; attempt += 1) {
+    try {
+      await once(server.listen(port), 'listening');
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+  return server;
+}
+
+/** Runs an example that ends by itself. */
+function runExample(name: string, env: Readonly<Record<string, string>>): ReturnType<typeof run> {
+  return run({ program: process.execPath, args: argumentsFor(name), env, timeLimitMs: 60_000 });
+}
+
+function argumentsFor(name: string): string[] {
+  return ['--import', 'tsx', join(CHECKOUT, 'docs', 'examples', name)];
+}
+
+function environmentWith(env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const inherited = Object.entries(environmentWithoutTrust()).filter(([variable]) => variable !== 'PORT');
+  return { ...Object.fromEntries(inherited), ...env };
+}
+
+/** What a browser would show that trusts the certificate served, and nothing else. */
+async function page(port: number, { host = 'localhost', path = '/' } = {}): Promise<string> {
+  const { body } = await nodeHttps({ port, host, path, caPem: await certificateOf(port, host) });
+  return body;
+}
+
+async function pageByHttp2(port: number): Promise<string> {
+  const { alpn, body } = await nodeHttp2({ port, caPem: await certificateOf(port) });
+  expect(alpn).toBe('h2');
+  return body;
+}
+
+async function plainPage(port: number, path: string): Promise<object> {
+  const request = get({
+    host: '127.0.0.1',
+    port,
+    path,
+    agent: false,
+    headers: { host: `localhost:${port}` },
+  });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  const { location } = response.headers;
+  return { status: response.statusCode, location, body: await text(response) };
+}
+
+/** The certificate served for `host`, taken on trust; whether it covers the host is left to the client. */
+async function certificateOf(port: number, host = 'localhost'): Promise<string> {
+  const socket = connectTls({ host: '127.0.0.1', port, servername: host, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const certificate = socket.getPeerX509Certificate();
+  socket.destroy();
+  return String(certificate);
+}
+
+async function shell(line: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await run({
+    program: 'sh',
+    args: ['-c', `${line} --silent --show-error`],
+  });
+  expect({ line, exitCode, stderr }).toEqual({ line, exitCode: 0, stderr: '' });
+  return stdout;
+}
