@@ -1,5 +1,5 @@
 // HTTP/2 and HTTP/1.1 on one port; the client chooses by ALPN.
-import { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureServer, selfSigned } from 'tlsmith';
 
 function app(request: IncomingMessage, response: ServerResponse): void {

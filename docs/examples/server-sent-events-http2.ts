@@ -1,5 +1,5 @@
 // Server-sent events over HTTP/2: a browser opens as many streams as it likes on one connection.
-import { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureServer, selfSigned } from 'tlsmith';
 
 const streams = new Set<ServerResponse>();

@@ -1,6 +1,6 @@
 // Stands for the client of a secret store, for the program and the tests that need one.
-import { type CredentialInput } from 'tlsmith';
-import { type SecretStore } from '../secret-store-source.js';
+import type { CredentialInput } from 'tlsmith';
+import type { SecretStore } from '../secret-store-source.js';
 import { demoPair } from './demo-pair.js';
 
 /** Secrets in memory; `isDown` makes it fail as a network does. */
