@@ -154,7 +154,9 @@ describe('a validator in in-handshake mode', () => {
 
   it('has no certificate for clients without a name when there is no default', async () => {
     const { port } = await inHandshakeServer({ defaultCredential: undefined });
-    await expect(handshake(port)).rejects.toMatchObject({ code: 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE' });
+    await expect(handshake(port)).rejects.toMatchObject({
+      code: expect.stringContaining('ALERT_HANDSHAKE_FAILURE') as unknown, // SSLV3 before OpenSSL 3.5, SSL/TLS since
+    });
   });
 
   it('offers HTTP/2 where the server that was given the options speaks it', async () => {
