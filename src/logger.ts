@@ -30,18 +30,24 @@ export const stderrLogger: Logger = {
   },
 };
 
-/** Wraps `logger` so that an exception thrown by it never reaches the caller: logging is no reason to fail. */
+/** Wraps `logger` so that its exceptions and rejections reach nobody: logging is no reason to fail. */
 export function guardedLogger(logger: Logger): Logger {
   const guard =
     (level: keyof Logger) =>
     (facts: object, message: string): void => {
       try {
-        logger[level](facts, message);
+        const write = Reflect.get(logger, level) as (...line: unknown[]) => unknown;
+        const result = Reflect.apply(write, logger, [facts, message]);
+        if (isPromise(result)) result.then(undefined, noop);
       } catch {
         // There is nowhere left to report it to.
       }
     };
   return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') };
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 function writeLine(level: string, facts: object, message: string): void {

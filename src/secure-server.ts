@@ -428,7 +428,12 @@ export class SecureServer<
   #logStart(): void {
     const { settings } = this.#core;
     settings.logger.info(
-      startFacts(this.urls, this.status(), settings.tls),
+      startFacts({
+        urls: this.urls,
+        status: this.status(),
+        tls: settings.tls,
+        protocols: this.#first().application.protocols,
+      }),
       `Listening at ${this.urls.join(', ')}`,
     );
   }

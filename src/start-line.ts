@@ -5,13 +5,23 @@ import type { ServerStatus } from './status.js';
 
 const MOST_CERTIFICATES = 20;
 
+/** What the start line is made from. */
+export interface StartFactsOptions {
+  readonly urls: readonly string[];
+  readonly status: ServerStatus;
+  readonly tls: TlsSettings;
+  /** As an application has them: names, or the bytes of RFC 7301. */
+  readonly protocols: readonly string[] | Uint8Array;
+}
+
 /** Facts for the start line. */
-export function startFacts(urls: readonly string[], status: ServerStatus, tls: TlsSettings): object {
+export function startFacts({ urls, status, tls, protocols }: StartFactsOptions): object {
   const certificates = status.certificates.slice(0, MOST_CERTIFICATES);
   return {
     urls,
     minVersion: tls.minVersion,
     maxVersion: tls.maxVersion,
+    alpn: namesOf(protocols),
     certificateCount: status.certificates.length,
     certificates: certificates.map(({ names, source, state, notAfter, fingerprint256 }) => ({
       names,
@@ -21,6 +31,16 @@ export function startFacts(urls: readonly string[], status: ServerStatus, tls: T
       fingerprint256,
     })),
   };
+}
+
+function namesOf(protocols: readonly string[] | Uint8Array): readonly string[] {
+  if (!ArrayBuffer.isView(protocols)) return protocols;
+  const bytes = Buffer.from(protocols);
+  const names: string[] = [];
+  for (let at = 0; at < bytes.length; at += 1 + (bytes[at] ?? 0)) {
+    names.push(bytes.toString('latin1', at + 1, at + 1 + (bytes[at] ?? 0)));
+  }
+  return names;
 }
 
 /** Facts about one handshake, for the debug log; never keys. */
