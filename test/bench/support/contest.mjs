@@ -1,0 +1,87 @@
+// Servers compared by the CPU time they use: in rounds, all but one idle, in random order.
+import { Child, notPinned } from './children.mjs';
+import { Random, summaryOf } from './statistics.mjs';
+
+const SERVER_CORE = 0;
+const CLIENT_CORE = 1;
+/** Enough for V8 to compile what is hot: fewer count its work as the server's. */
+const WARM_UP_ROUNDS = 8;
+const SETTLE_MS = 20;
+/** Two copies of the same server must come out the same, else the machine was too busy. */
+const CONTROL_BAND = { low: 0.98, high: 1.02 };
+
+const server = new URL('server.mjs', import.meta.url).pathname;
+const client = new URL('load-client.mjs', import.meta.url).pathname;
+
+/**
+ * Runs bare A, bare B and tlsmith against each other.
+ *
+ * @param options.bare, options.tlsmith what the servers open (server.mjs)
+ * @param options.load what the client does in a round (load-client.mjs)
+ * @returns ratios of CPU time per round, the control, and what went wrong
+ */
+export async function contest({ bare, tlsmith, load, rounds, seed }) {
+  const contestants = [
+    { name: 'bare A', open: { kind: 'bare', ...bare } },
+    { name: 'bare B', open: { kind: 'bare', ...bare } },
+    { name: 'tlsmith', open: { kind: 'tlsmith', ...tlsmith } },
+  ];
+  const generator = new Child(client, { core: CLIENT_CORE });
+  try {
+    for (const contestant of contestants) {
+      contestant.child = new Child(server, { core: SERVER_CORE });
+      contestant.port = await contestant.child.call('open', contestant.open);
+      contestant.rounds = [];
+    }
+    const random = new Random(seed);
+    for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+      for (const contestant of random.shuffled(contestants)) {
+        const result = await playRound(contestant, { generator, load });
+        if (round >= 0) contestant.rounds.push(result);
+      }
+    }
+    return judge(contestants);
+  } finally {
+    await Promise.all([generator.end(), ...contestants.map(({ child }) => child?.end())]);
+  }
+}
+
+async function playRound({ child, port }, { generator, load }) {
+  await child.call('startCount');
+  const tally = await generator.call('load', { ...load, port });
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const { used, withCollection } = await child.call('endCount');
+  const { connections } = load;
+  return { ...tally, cpu: used / connections, cpuWithCollection: withCollection / connections };
+}
+
+function judge(contestants) {
+  const [bareA, bareB, tlsmith] = contestants.map(({ rounds }) => rounds);
+  const overBare = (figure) =>
+    summaryOf(
+      tlsmith.map((round, index) => (2 * round[figure]) / (bareA[index][figure] + bareB[index][figure])),
+    );
+  const control = summaryOf(bareA.map(({ cpu }, index) => cpu / bareB[index].cpu));
+  return {
+    ratio: overBare('cpu'),
+    ratioWithCollection: overBare('cpuWithCollection'),
+    control,
+    counts:
+      notPinned === undefined && control.median >= CONTROL_BAND.low && control.median <= CONTROL_BAND.high,
+    contestants: contestants.map(({ name, rounds }) => ({
+      name,
+      cpu: summaryOf(rounds.map(({ cpu }) => cpu)),
+      resumedShare: sum(rounds, 'resumed') / sum(rounds, 'completed'),
+      completed: sum(rounds, 'completed'),
+    })),
+    failures: contestants.flatMap(({ name, rounds }) => {
+      const failed = sum(rounds, 'failed');
+      const problems = [...new Set(rounds.flatMap((round) => round.problems))].join(', ');
+      return failed === 0 ? [] : [`${name}: ${failed} connections failed (${problems})`];
+    }),
+  };
+}
+
+function sum(rounds, figure) {
+  return rounds.reduce((total, round) => total + round[figure], 0);
+}
