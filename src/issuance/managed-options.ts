@@ -1,7 +1,7 @@
 /** The options of a managed source, parsed into a complete object. Misuse is a TypeError that names the option. */
-import { normalizeConfiguredName } from '../credential/server-name.js';
 import type { Storage } from '../storage/storage.js';
 import { certificateSegment } from './certificate-store.js';
+import { parseNames } from './configured-names.js';
 import type { Issuer } from './issuer.js';
 
 const DEFAULT_WAIT_MS = 30_000;
@@ -59,19 +59,4 @@ export function parseManagedOptions(options: ManagedSourceOptions): ParsedManage
   const lists = options.names.map((list) => parseNames(name, list));
   const distinct = new Map(lists.map((list) => [certificateSegment(list), list]));
   return { name, issuer, names: [...distinct.values()], storage, fractionLeft, waitMs };
-}
-
-/**
- * The names of one certificate, normalised and without duplicates.
- * @param owner - the factory or source to blame
- * @throws TypeError when the list is empty or a name is neither a DNS name nor an IP address
- */
-export function parseNames(owner: string, names: readonly string[]): readonly string[] {
-  const normalized = names.map((name) => {
-    const parsed = typeof name === 'string' ? normalizeConfiguredName(name) : undefined;
-    if (parsed !== undefined) return parsed;
-    throw new TypeError(`${owner}: names: ${JSON.stringify(name)} is neither a DNS name nor an IP address.`);
-  });
-  if (normalized.length === 0) throw new TypeError(`${owner}: names is empty; give at least one name.`);
-  return [...new Set(normalized)];
 }

@@ -21,8 +21,8 @@ import {
   type ManagedSourceOptions,
   type ParsedManagedOptions,
   parseManagedOptions,
-  parseNames,
 } from './managed-options.js';
+import { parseNames } from './configured-names.js';
 import { watchStorage } from './storage-changes.js';
 import { probeStorage } from './storage-probe.js';
 

@@ -7,12 +7,10 @@ import type {
   SourceHost,
   SourceQuery,
 } from '../sources/certificate-source.js';
-import { memoryStorage } from '../storage/memory-storage.js';
 import type { Storage } from '../storage/storage.js';
+import { parseNames } from './configured-names.js';
 import { localNames } from './local-names.js';
-import { parseNames } from './managed-options.js';
-import { type ManagedSource, managedSource } from './managed-source.js';
-import { selfSignedIssuer } from './self-signed-issuer.js';
+import type { ManagedSource } from './managed-source.js';
 
 const NAME = 'self-signed';
 const KEY_TYPES = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-4096', 'ed25519'] as const;
@@ -80,6 +78,12 @@ class SelfSignedSource implements CertificateSource {
   async start(host: SourceHost): Promise<void> {
     const { names = localNames(), storage, keyType, days } = this.#options;
     const { clock } = host;
+    // Loaded only by servers that start one: every import of the package would pay for it otherwise.
+    const [{ managedSource }, { selfSignedIssuer }, { memoryStorage }] = await Promise.all([
+      import('./managed-source.js'),
+      import('./self-signed-issuer.js'),
+      import('../storage/memory-storage.js'),
+    ]);
     this.#managed = managedSource({
       name: NAME,
       issuer: selfSignedIssuer({ clock, keyType, days }),
