@@ -92,6 +92,7 @@ export class ServerCore {
   async stop(): Promise<void> {
     this.#isStarted = false;
     this.#ticketKeys.close();
+    this.router.close();
     this.listeners.forgetObservers();
     await this.certificates.close();
     this.reporter.close();

@@ -11,12 +11,11 @@ import { normalizeServerName } from '../credential/server-name.js';
 import type { TlsmithErrorCode } from '../errors.js';
 import { type AlertName, refuse } from './alert.js';
 import { type Challenges, createChallengeServer, isValidator } from './challenges.js';
-import { type ClientHello, ClientHelloReader, type ClientHelloResult } from './client-hello.js';
+import type { ClientHello } from './client-hello.js';
 import { type CredentialResolver, isPromise, type Selection } from './credential-resolver.js';
+import { type FirstBytes, HELLO_TIMEOUT_MS, HelloPhase } from './hello-phase.js';
 import type { TlsServers } from './tls-servers.js';
 
-/** How long a client may take to send its hello. */
-export const HELLO_TIMEOUT_MS = 5_000;
 /** How many connections may wait for a credential that is not there yet. */
 export const LONGEST_QUEUE = 1_000;
 
@@ -58,14 +57,28 @@ export interface RefusalFacts {
 /** Routes connections by their ClientHello. */
 export class ConnectionRouter {
   readonly #options: RouterOptions;
-  /** Every open connection and the server name it asked for. */
-  readonly #connections = new Map<Socket, string | undefined>();
-  /** Those whose handshake is not complete. */
-  readonly #unsecured = new Set<Socket>();
+  readonly #hellos: HelloPhase<Connection>;
+  readonly #connections = new Map<Socket, Connection>();
+  readonly #onClose: (this: Socket) => void;
   #waiting = 0;
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    this.#hellos = new HelloPhase(options.clock, {
+      received: (socket, connection, first) => {
+        this.#route(socket, connection, first);
+      },
+      timedOut: (socket, byteCount) => {
+        const reason = `${byteCount} bytes within ${HELLO_TIMEOUT_MS} ms`;
+        this.#turnAway(socket, 'CLIENT_HELLO_TIMEOUT', { reason });
+      },
+    });
+    const forget = (socket: Socket): void => {
+      this.#forget(socket);
+    };
+    this.#onClose = function onClose() {
+      forget(this);
+    };
   }
 
   /** How many connections are open: in the hello, in the handshake, or in use. */
@@ -82,68 +95,45 @@ export class ConnectionRouter {
   accept(socket: Socket, servers: TlsServers): void {
     // An http.Server accepts half-open connections, but over TLS they would outlive clients that have left.
     socket.allowHalfOpen = false;
-    this.#connections.set(socket, undefined);
-    this.#unsecured.add(socket);
-    socket.once('close', () => {
-      this.#connections.delete(socket);
-      this.#unsecured.delete(socket);
-      if (this.#connections.size === 0) this.#options.idle();
-    });
-    socket.on('error', () => {
-      // 'close' follows; the reason of a broken connection is the peer's.
-    });
-    this.#readHello(socket, servers);
+    const connection: Connection = { servers, serverName: undefined, isSecured: false };
+    this.#connections.set(socket, connection);
+    socket.on('close', this.#onClose);
+    socket.on('error', ignore);
+    this.#hellos.begin(socket, connection);
   }
 
   /** Told when a handshake is complete. */
   secured(socket: TLSSocket): void {
     const raw = rawSocketOf(socket);
-    if (raw === undefined) return;
-    this.#unsecured.delete(raw);
+    const connection = raw === undefined ? undefined : this.#connections.get(raw);
+    if (connection === undefined) return;
+    connection.isSecured = true;
     // A resumed TLS 1.2 connection does not know its name (nodejs/node#57175); the hello did.
-    if (typeof socket.servername !== 'string')
-      Object.assign(socket, { servername: this.#connections.get(raw) ?? false });
+    if (typeof socket.servername !== 'string') socket.servername = connection.serverName ?? false;
   }
 
   /** Ends connections at once: those whose handshake is not complete, or all. */
   destroy(which: 'unsecured' | 'all'): void {
-    const sockets = which === 'all' ? this.#connections.keys() : this.#unsecured;
-    for (const socket of [...sockets]) socket.destroy();
+    for (const [socket, { isSecured }] of [...this.#connections]) {
+      if (which === 'all' || !isSecured) socket.destroy();
+    }
   }
 
-  #readHello(socket: Socket, servers: TlsServers): void {
-    const { clock } = this.#options;
-    const reader = new ClientHelloReader();
-    const deadline = clock.setTimeout(() => {
-      const reason = `${reader.bytes.length} bytes within ${HELLO_TIMEOUT_MS} ms`;
-      this.#turnAway(socket, 'CLIENT_HELLO_TIMEOUT', { reason });
-      socket.destroy();
-    }, HELLO_TIMEOUT_MS);
-    const stop = (): void => {
-      clock.clearTimeout(deadline);
-      socket.removeListener('data', onData);
-      socket.removeListener('close', stop);
-    };
-    const onData = (chunk: Buffer): void => {
-      const result = reader.push(chunk);
-      if (result.kind === 'incomplete') return;
-      stop();
-      socket.pause();
-      socket.unshift(reader.bytes);
-      this.#route(socket, servers, result);
-    };
-    socket.on('close', stop);
-    socket.on('data', onData);
+  /** Ends the timer of the hellos. */
+  close(): void {
+    this.#hellos.close();
   }
 
-  #route(
-    socket: Socket,
-    servers: TlsServers,
-    result: Exclude<ClientHelloResult, { kind: 'incomplete' }>,
-  ): void {
-    switch (result.kind) {
+  #forget(socket: Socket): void {
+    this.#connections.delete(socket);
+    this.#hellos.forget(socket);
+    if (this.#connections.size === 0) this.#options.idle();
+  }
+
+  #route(socket: Socket, connection: Connection, first: FirstBytes): void {
+    switch (first.kind) {
       case 'hello':
-        this.#routeHello(socket, servers, result.hello);
+        this.#routeHello(socket, connection, first.hello);
         return;
       case 'plain-text':
         this.#turnAway(socket, 'TLS_PLAIN_HTTP_ON_TLS_PORT', { reason: 'the first bytes are no TLS' });
@@ -156,12 +146,13 @@ export class ConnectionRouter {
         });
         return;
       case 'invalid':
-        this.#refuse(socket, 'decode_error', { code: 'CLIENT_HELLO_INVALID', reason: result.reason });
+        this.#refuse(socket, 'decode_error', { code: 'CLIENT_HELLO_INVALID', reason: first.reason });
     }
   }
 
-  #routeHello(socket: Socket, servers: TlsServers, hello: ClientHello): void {
-    this.#connections.set(socket, hello.serverName);
+  #routeHello(socket: Socket, connection: Connection, hello: ClientHello): void {
+    connection.serverName = hello.serverName;
+    const { servers } = connection;
     if (isValidator(hello)) {
       this.#routeValidator(socket, hello);
       return;
@@ -315,6 +306,18 @@ function readAhead(socket: Socket): () => void {
  */
 function rawSocketOf(socket: TLSSocket): Socket | undefined {
   return Reflect.get(socket, '_parent') as Socket | undefined;
+}
+
+/** An open connection. */
+interface Connection {
+  readonly servers: TlsServers;
+  /** What it asked for, as it was sent. */
+  serverName: string | undefined;
+  isSecured: boolean;
+}
+
+function ignore(): void {
+  // 'close' follows; why a connection breaks is its peer's business.
 }
 
 interface Selected {

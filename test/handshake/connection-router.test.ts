@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Credential } from '../../src/credential/credential.js';
-import { HELLO_TIMEOUT_MS, LONGEST_QUEUE } from '../../src/handshake/connection-router.js';
+import { LONGEST_QUEUE } from '../../src/handshake/connection-router.js';
+import { HELLO_TIMEOUT_MS } from '../../src/handshake/hello-phase.js';
 import type { CertificateSource } from '../../src/sources/certificate-source.js';
 import { captureClientHello, inSegmentsOf, writeSegments } from '../support/raw-client-hello.js';
 import { hello, message, record, serverName } from './support/hello-builder.js';
@@ -139,6 +140,7 @@ describe('a connection', () => {
     client.resume();
     await once(client, 'close');
     expect(server.router.size).toBe(0);
+    server.router.close();
     expect(server.clock.pendingTimers).toBe(0);
   });
 
