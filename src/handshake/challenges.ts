@@ -7,6 +7,7 @@ import { createCredential, type Credential } from '../credential/credential.js';
 import { normalizeServerName } from '../credential/server-name.js';
 import type { ChallengeAnswer } from '../sources/certificate-source.js';
 import type { ClientHello } from './client-hello.js';
+import { withoutSecrets } from './tls-servers.js';
 
 /** RFC 8737 §6.2. */
 export const ACME_TLS_PROTOCOL = 'acme-tls/1';
@@ -74,5 +75,5 @@ export function createChallengeServer(credential: Credential): Server {
   server.on('tlsClientError', (_error, socket) => {
     socket.destroy();
   });
-  return server;
+  return withoutSecrets(server);
 }

@@ -66,7 +66,12 @@ export class ConnectionRouter {
     this.#options = options;
     this.#hellos = new HelloPhase(options.clock, {
       received: (socket, connection, first) => {
-        this.#route(socket, connection, first);
+        try {
+          this.#route(socket, connection, first);
+        } catch (error) {
+          // Nothing that a source or a listener does may leave the socket's event and end the process.
+          this.#fail(socket, error);
+        }
       },
       timedOut: (socket, byteCount) => {
         const reason = `${byteCount} bytes within ${HELLO_TIMEOUT_MS} ms`;
@@ -228,11 +233,7 @@ export class ConnectionRouter {
       this.#refuseName(socket, hello.serverName);
       return;
     }
-    try {
-      servers.serverFor(credential, hello).emit('connection', socket);
-    } catch (error) {
-      this.#fail(socket, error);
-    }
+    servers.serverFor(credential, hello).emit('connection', socket);
   }
 
   #refuseName(socket: Socket, serverName: string | undefined): void {

@@ -46,7 +46,9 @@ export interface TlsServersOptions {
 /** A pool of `tls.Server`s by credential. They never listen: connections are handed to them. */
 export class TlsServers {
   readonly #options: TlsServersOptions;
-  readonly #current = new BoundedMap<string, Server>(CACHED_SERVERS);
+  #current = new BoundedMap<string, Server>(CACHED_SERVERS);
+  /** What was in use before the last rotation: taken back when it is asked for, dropped at the next rotation. */
+  #resting = new BoundedMap<string, Server>(CACHED_SERVERS);
   /** The same credentials with the ticket keys of the period before; made when a client offers such a ticket. */
   readonly #previous = new BoundedMap<string, Server>(CACHED_SERVERS);
 
@@ -77,16 +79,25 @@ export class TlsServers {
   enableKeylog(onKeylog: (line: Buffer, socket: TLSSocket) => void): void {
     if (this.#onKeylog !== undefined) return;
     this.#onKeylog = onKeylog;
-    for (const server of [...this.#current.values(), ...this.#previous.values()])
-      server.on('keylog', onKeylog);
+    for (const servers of [this.#current, this.#resting, this.#previous]) {
+      for (const server of servers.values()) server.on('keylog', onKeylog);
+    }
   }
 
   #cached(servers: BoundedMap<string, Server>, credential: Credential, ticketKey: TicketKey): Server {
-    const known = servers.get(credential.id);
+    const known = servers.get(credential.id) ?? this.#takeBack(servers, credential.id);
     this.#options.contexts.increment(known === undefined ? 'miss' : 'hit');
     if (known !== undefined) return known;
     const server = this.#create(credential, ticketKey);
     servers.set(credential.id, server);
+    return server;
+  }
+
+  #takeBack(servers: BoundedMap<string, Server>, id: string): Server | undefined {
+    const server = servers === this.#current ? this.#resting.get(id) : undefined;
+    if (server === undefined) return undefined;
+    this.#resting.delete(id);
+    servers.set(id, server);
     return server;
   }
 
@@ -109,12 +120,22 @@ export class TlsServers {
       listener.handshakeFailed(error, socket);
     });
     if (this.#onKeylog !== undefined) server.on('keylog', this.#onKeylog);
-    return server;
+    return withoutSecrets(server);
   }
 
   #rotateTicketKeys(): void {
     this.#previous.clear();
-    for (const server of this.#current.values())
+    for (const server of this.#current.values()) {
       server.setTicketKeys(this.#options.ticketKeys.current.secret);
+    }
+    // Certificates that were replaced are asked for no more: after two periods their servers are gone.
+    this.#resting = this.#current;
+    this.#current = new BoundedMap(CACHED_SERVERS);
   }
+}
+
+/** Node keeps the options of a server on it, where every printed socket shows them; its context has them already. */
+export function withoutSecrets(server: Server): Server {
+  for (const option of ['key', 'pfx', 'passphrase', 'ticketKeys']) Reflect.deleteProperty(server, option);
+  return server;
 }

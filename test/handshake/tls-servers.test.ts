@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { inspect } from 'node:util';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { ClientHello } from '../../src/handshake/client-hello.js';
@@ -43,6 +44,29 @@ describe('TLS servers', () => {
     const old = servers.serverFor(credential, helloOf({ offersTicketOf: (asked) => name.equals(asked) }));
     expect(old).not.toBe(current);
     expect(servers.serverFor(credential, helloOf())).toBe(current);
+  });
+
+  it('that nobody asked for between two rotations are dropped, others stay', async () => {
+    const ticketKeys = new TicketKeys(manualClock(), 1_000);
+    const servers = serversWith({ ticketKeys });
+    const [replaced, live] = [await credentialFor('a.test'), await credentialFor('a.test')];
+    const [first, second] = [servers.serverFor(replaced, helloOf()), servers.serverFor(live, helloOf())];
+    ticketKeys.rotate();
+    expect(servers.serverFor(live, helloOf())).toBe(second);
+    ticketKeys.rotate();
+    expect(servers.serverFor(live, helloOf())).toBe(second);
+    expect(servers.serverFor(replaced, helloOf())).not.toBe(first);
+  });
+
+  it('show neither the private key nor ticket keys to whoever prints a socket', async () => {
+    const credential = await credentialFor('a.test');
+    const server = await routedServer([sourceOf(credential)]);
+    opened.push(server);
+    await handshake(server.port, { servername: 'a.test' });
+    const printed = inspect(server.secured, { depth: 20, showHidden: true });
+    expect(printed).toContain('_tlsOptions');
+    expect(printed).not.toContain('PRIVATE KEY');
+    expect(printed).not.toContain(inspect(server.ticketKeys.current.secret).slice(8, 40));
   });
 
   it('give key log lines only once somebody asks, from servers old and new', async () => {
