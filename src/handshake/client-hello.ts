@@ -147,55 +147,59 @@ function appended(buffer: Buffer, length: number, chunk: Buffer): Buffer {
 function parseHello(body: Buffer): ClientHelloResult {
   const extensions = extensionsOf(body);
   if (extensions === undefined) return invalid('the ClientHello is cut off');
-  let serverName: string | undefined;
-  let protocols: readonly string[] | undefined = NO_PROTOCOLS;
-  let ticket: Buffer | undefined;
-  let identities: Buffer | undefined;
-  let keyShares: Buffer | undefined;
+  const hello = new ParsedClientHello();
   for (let offset = 0; offset < extensions.length;) {
     if (offset + 4 > extensions.length) return invalid('an extension is cut off');
-    const type = extensions.readUInt16BE(offset);
     const end = offset + 4 + extensions.readUInt16BE(offset + 2);
     if (end > extensions.length) return invalid('an extension is cut off');
-    const data = extensions.subarray(offset + 4, end);
-    if (type === EXTENSION_SERVER_NAME) {
-      serverName = hostNameOf(data);
-      if (serverName === undefined) return invalid('the server_name extension is malformed');
-    } else if (type === EXTENSION_ALPN) {
-      protocols = protocolsOf(data);
-      if (protocols === undefined) return invalid('the ALPN extension is malformed');
-    } else if (type === EXTENSION_SESSION_TICKET) ticket = data;
-    else if (type === EXTENSION_PRE_SHARED_KEY) identities = data;
-    else if (type === EXTENSION_KEY_SHARE) keyShares = data;
+    const type = extensions.readUInt16BE(offset);
+    // Of the dozen that a hello has, only those that are looked at are cut out.
+    const fault = isOfInterest(type) ? hello.take(type, extensions.subarray(offset + 4, end)) : undefined;
+    if (fault !== undefined) return invalid(fault);
     offset = end;
   }
-  return {
-    kind: 'hello',
-    hello: new ParsedClientHello({ serverName, protocols, ticket, identities, keyShares }),
-  };
+  return { kind: 'hello', hello };
 }
 
-interface HelloFields {
-  readonly serverName: string | undefined;
-  readonly protocols: readonly string[];
-  readonly ticket: Buffer | undefined;
-  readonly identities: Buffer | undefined;
-  readonly keyShares: Buffer | undefined;
+function isOfInterest(type: number): boolean {
+  return (
+    type === EXTENSION_SERVER_NAME ||
+    type === EXTENSION_ALPN ||
+    type === EXTENSION_SESSION_TICKET ||
+    type === EXTENSION_PRE_SHARED_KEY ||
+    type === EXTENSION_KEY_SHARE
+  );
 }
 
 class ParsedClientHello implements ClientHello {
-  readonly serverName: string | undefined;
-  readonly protocols: readonly string[];
-  readonly #ticket: Buffer | undefined;
-  readonly #identities: Buffer | undefined;
-  readonly #keyShares: Buffer | undefined;
+  serverName: string | undefined = undefined;
+  protocols: readonly string[] = NO_PROTOCOLS;
+  #ticket: Buffer | undefined = undefined;
+  #identities: Buffer | undefined = undefined;
+  #keyShares: Buffer | undefined = undefined;
 
-  constructor(fields: HelloFields) {
-    this.serverName = fields.serverName;
-    this.protocols = fields.protocols;
-    this.#ticket = fields.ticket;
-    this.#identities = fields.identities;
-    this.#keyShares = fields.keyShares;
+  /** Takes an extension; answers what is wrong with it, if anything is. */
+  take(type: number, data: Buffer): string | undefined {
+    switch (type) {
+      case EXTENSION_SERVER_NAME:
+        this.serverName = hostNameOf(data);
+        return this.serverName === undefined ? 'the server_name extension is malformed' : undefined;
+      case EXTENSION_ALPN: {
+        const protocols = protocolsOf(data);
+        if (protocols === undefined) return 'the ALPN extension is malformed';
+        this.protocols = protocols;
+        return undefined;
+      }
+      case EXTENSION_SESSION_TICKET:
+        this.#ticket = data;
+        return undefined;
+      case EXTENSION_PRE_SHARED_KEY:
+        this.#identities = data;
+        return undefined;
+      default:
+        this.#keyShares = data;
+        return undefined;
+    }
   }
 
   offersTicketOf(keyName: Uint8Array): boolean {

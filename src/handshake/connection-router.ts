@@ -59,7 +59,6 @@ export class ConnectionRouter {
   readonly #options: RouterOptions;
   readonly #hellos: HelloPhase<Connection>;
   readonly #connections = new Map<Socket, Connection>();
-  readonly #onClose: (this: Socket) => void;
   #waiting = 0;
 
   constructor(options: RouterOptions) {
@@ -78,12 +77,6 @@ export class ConnectionRouter {
         this.#turnAway(socket, 'CLIENT_HELLO_TIMEOUT', { reason });
       },
     });
-    const forget = (socket: Socket): void => {
-      this.#forget(socket);
-    };
-    this.#onClose = function onClose() {
-      forget(this);
-    };
   }
 
   /** How many connections are open: in the hello, in the handshake, or in use. */
@@ -102,7 +95,9 @@ export class ConnectionRouter {
     socket.allowHalfOpen = false;
     const connection: Connection = { servers, serverName: undefined, isSecured: false };
     this.#connections.set(socket, connection);
-    socket.on('close', this.#onClose);
+    socket.on('close', () => {
+      this.#forget(socket);
+    });
     socket.on('error', ignore);
     this.#hellos.begin(socket, connection);
   }

@@ -1,6 +1,6 @@
 /**
- * The first phase of every connection: its ClientHello is read, within a deadline. This is the hot path, so nothing
- * here is made per connection but its reader: listeners are shared, and one timer watches over all deadlines.
+ * The first phase of every connection: its ClientHello is read, within a deadline. This is the hot path, so one timer
+ * watches over the deadlines of all.
  */
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
@@ -27,6 +27,7 @@ interface PendingHello<Connection> {
   readonly reader: ClientHelloReader;
   /** The tick at which it began. */
   readonly since: number;
+  readonly onReadable: () => void;
 }
 
 /** Reads the hellos of any number of connections. */
@@ -35,7 +36,6 @@ export class HelloPhase<Connection> {
   readonly #listener: HelloListener<Connection>;
   /** In the order in which they began, so that the first have waited longest. */
   readonly #pending = new Map<Socket, PendingHello<Connection>>();
-  readonly #onReadable: (this: Socket) => void;
   /** Counted, not read from the clock: a clock that is set back must not give anybody more time. */
   #tick = 0;
   #timer: unknown;
@@ -43,19 +43,21 @@ export class HelloPhase<Connection> {
   constructor(clock: Clock, listener: HelloListener<Connection>) {
     this.#clock = clock;
     this.#listener = listener;
-    const advance = (socket: Socket): void => {
-      this.#advance(socket);
-    };
-    this.#onReadable = function onReadable() {
-      advance(this);
-    };
   }
 
   /** Begins with a connection. */
   begin(socket: Socket, connection: Connection): void {
-    this.#pending.set(socket, { connection, reader: new ClientHelloReader(), since: this.#tick });
+    const pending: PendingHello<Connection> = {
+      connection,
+      reader: new ClientHelloReader(),
+      since: this.#tick,
+      onReadable: () => {
+        this.#advance(socket, pending);
+      },
+    };
+    this.#pending.set(socket, pending);
     this.#timer ??= this.#clock.setTimeout(this.#sweep, TICK_MS);
-    socket.on('readable', this.#onReadable);
+    socket.on('readable', pending.onReadable);
   }
 
   /** Forgets a connection that has closed. */
@@ -69,16 +71,14 @@ export class HelloPhase<Connection> {
     this.#timer = undefined;
   }
 
-  #advance(socket: Socket): void {
-    const pending = this.#pending.get(socket);
-    if (pending === undefined) return;
+  #advance(socket: Socket, { connection, reader, onReadable }: PendingHello<Connection>): void {
     for (let chunk = read(socket); chunk !== null; chunk = read(socket)) {
-      const result = pending.reader.push(chunk);
+      const result = reader.push(chunk);
       if (result.kind === 'incomplete') continue;
       this.#pending.delete(socket);
-      socket.removeListener('readable', this.#onReadable);
-      socket.unshift(pending.reader.bytes);
-      this.#listener.received(socket, pending.connection, result);
+      socket.removeListener('readable', onReadable);
+      socket.unshift(reader.bytes);
+      this.#listener.received(socket, connection, result);
       return;
     }
   }
