@@ -1,14 +1,16 @@
 /** The credential side of a server: sources, the resolver that asks them, contexts, and the watch over expiry. */
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { BoundedMap } from './bounded-map.js';
-import type { Credential } from './credential/credential.js';
+import { coversName, type Credential } from './credential/credential.js';
+import type { Finding } from './credential/findings.js';
 import { normalizeServerName } from './credential/server-name.js';
 import { TlsmithError } from './errors.js';
 import { ExpiryWatch, type WatchedCertificate } from './expiry.js';
 import { CredentialResolver } from './handshake/credential-resolver.js';
 import { type TlsSettings, tlsServerOptions } from './handshake/tls-settings.js';
 import { assertNoFindings, SourceSet, type SourceSurroundings } from './source-set.js';
-import type { CertificateSource } from './sources/certificate-source.js';
+import { credentialsOf, managedOf } from './source-readings.js';
+import { type CertificateSource, nameOfSource } from './sources/certificate-source.js';
 import { type CertificateStatus, certificatesOf } from './status.js';
 
 const CACHED_CONTEXTS = 2_000;
@@ -36,6 +38,7 @@ export class Certificates {
     this.sources = new SourceSet(sources, {
       ...options,
       changed: () => {
+        this.resolver.changed();
         this.#look();
       },
     });
@@ -43,8 +46,9 @@ export class Certificates {
       sources,
       clock,
       defaultName,
-      report: (finding) => {
-        reporter.report(finding);
+      report: this.#report,
+      resolved: (finding) => {
+        reporter.resolvedRecurring(finding);
       },
     });
     this.#watch = new ExpiryWatch(clock, () => this.#watched(), {
@@ -101,7 +105,7 @@ export class Certificates {
   /** Every certificate, at hand or to come. */
   status(): CertificateStatus[] {
     const now = this.#options.clock.now();
-    return this.#options.sources.flatMap((source) => certificatesOf(source, now));
+    return this.#options.sources.flatMap((source) => certificatesOf(source, now, this.#report));
   }
 
   async #select(name: string | undefined): Promise<Credential | undefined> {
@@ -116,7 +120,8 @@ export class Certificates {
     const { defaultName } = this.#options;
     // A managed name may still be pending: its certificate comes later.
     if (defaultName === undefined || this.sources.isManaged(defaultName)) return;
-    if ((await this.resolver.find(defaultName)) !== undefined) return;
+    const credential = await this.resolver.find(defaultName);
+    if (credential !== undefined && coversName(credential, defaultName)) return;
     throw new TlsmithError(
       'DEFAULT_NAME_NOT_COVERED',
       `No source has a certificate for defaultName ${defaultName}.`,
@@ -127,6 +132,11 @@ export class Certificates {
     );
   }
 
+  /** For what handshakes and timers meet again and again. */
+  readonly #report = (finding: Finding): void => {
+    this.#options.reporter.reportRecurring(finding);
+  };
+
   #look(): void {
     if (this.#isWatching) this.#watch.look();
   }
@@ -134,14 +144,14 @@ export class Certificates {
   *#watched(): Iterable<WatchedCertificate> {
     for (const source of this.#options.sources) {
       const planned = new Map<string, number>();
-      for (const { credential, nextRenewal } of source.managed?.() ?? []) {
+      for (const { credential, nextRenewal } of managedOf(source, this.#report)) {
         if (credential !== undefined && nextRenewal !== undefined) planned.set(credential.id, nextRenewal.at);
       }
-      for (const credential of source.list?.() ?? []) {
+      for (const credential of credentialsOf(source, this.#report)) {
         const plannedRenewal = planned.get(credential.id);
         yield {
           credential,
-          source: source.name,
+          source: nameOfSource(source),
           ...(plannedRenewal === undefined ? {} : { plannedRenewal }),
         };
       }

@@ -105,17 +105,31 @@ export class TlsmithError extends Error {
  * ```
  */
 export function isTlsmithError(error: unknown): error is TlsmithError {
-  return typeof error === 'object' && error !== null && BRAND in error;
+  try {
+    return typeof error === 'object' && error !== null && BRAND in error;
+  } catch {
+    return false; // A proxy that objects.
+  }
 }
 
-/** The `code` of anything thrown (`ENOENT`, `ERR_TLS_…`, a tlsmith code), or undefined. */
+/** The `code` of anything thrown (`ENOENT`, `ERR_TLS_…`, a tlsmith code), or undefined; never throws itself. */
 export function codeOf(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+  try {
+    if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+    const { code } = error; // Read once: a getter may change its mind.
+    return typeof code === 'string' ? code : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The message of anything thrown; never throws itself. */
 export function messageOf(error: unknown): string {
-  if (typeof error === 'object' && error !== null && 'message' in error) return String(error.message);
-  return String(error);
+  try {
+    if (typeof error === 'object' && error !== null && 'message' in error) return String(error.message);
+    return String(error);
+  } catch {
+    // An object without prototype, a getter or a toString that throws.
+    return 'an error that cannot be printed';
+  }
 }

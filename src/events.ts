@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Finding } from './credential/findings.js';
 import type { TlsmithError } from './errors.js';
+import { isPromiseLike } from './promise-like.js';
 
 /** A certificate was loaded, issued, renewed or reloaded. */
 export interface CertificateEvent {
@@ -60,13 +61,9 @@ export function emitGuarded<Name extends keyof SecureServerEvents>(
   for (const listener of emitter.rawListeners(event)) {
     try {
       const result: unknown = Reflect.apply(listener, emitter, [argument]);
-      if (isPromise(result)) result.then(undefined, onFault);
+      if (isPromiseLike(result)) result.then(undefined, onFault);
     } catch (error) {
       onFault(error);
     }
   }
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

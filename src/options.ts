@@ -1,6 +1,5 @@
 /** The options of `createSecureServer`, parsed at the door into a complete object. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { SecureVersion } from 'node:tls';
 import { type Clock, systemClock } from './clock.js';
 import { normalizeConfiguredName } from './credential/server-name.js';
 import { baselineSettings, refusalOf, type TlsBaseline, type TlsSettings } from './handshake/tls-settings.js';
@@ -8,6 +7,7 @@ import type { RedirectStatus } from './http/redirect.js';
 import { assertPort } from './listening/listen-target.js';
 import { guardedLogger, type Logger, silentLogger, stderrLogger } from './logger.js';
 import { messageOf } from './errors.js';
+import { nearestName } from './nearest-name.js';
 import type { CertificateSource, SourceFunction } from './sources/certificate-source.js';
 import type { Storage } from './storage/storage.js';
 
@@ -72,7 +72,12 @@ export interface SecureServerOptions {
   readonly ciphers?: string;
   /** Overrides the key agreement groups, most wanted first, such as `['X25519', 'P-256']`. */
   readonly groups?: readonly string[];
-  /** The public origin, for redirects and printed URLs, when ports are mapped: `https://example.com:8443`. */
+  /**
+   * The public origin, when ports are mapped, or when no TLS listener of ours is open (`tlsOptions`):
+   * `https://example.com:8443`. It stands first in `urls`. A redirect takes its port from here and keeps the host that
+   * was asked for, which is one of the names that clients use; only a request without a host is sent to this one.
+   * @defaultValue the port of the first TLS listener
+   */
   readonly publicUrl?: string | URL;
   /** The shared default of all managed sources; made by `fileStorage()` when one needs it. */
   readonly storage?: Storage;
@@ -129,7 +134,7 @@ export interface ServerSettings {
   readonly clock: Clock;
 }
 
-const KNOWN_OPTIONS: ReadonlySet<string> = new Set<keyof SecureServerOptions>([
+const KNOWN_OPTIONS: readonly (keyof SecureServerOptions)[] = [
   'sources',
   'http',
   'http2',
@@ -148,66 +153,81 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set<keyof SecureServerOptions>([
   'handshakeTimeoutMs',
   'logger',
   'clock',
-]);
+];
+const KNOWN_HTTP_OPTIONS: readonly (keyof HttpListenerOptions)[] = ['port', 'host', 'redirect', 'handler'];
+const KNOWN_TICKET_OPTIONS = ['rotateEveryMs'];
 
 const TWELVE_HOURS_MS = 43_200_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 const HTTP_PORT = 80;
+const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 
 /** @throws `TypeError` naming the option that is misused */
 export function parseOptions(options: SecureServerOptions): ServerSettings {
-  if (typeof options !== 'object') throw new TypeError('createSecureServer: options must be an object.');
-  for (const name of Object.keys(options)) {
-    if (!KNOWN_OPTIONS.has(name)) throw new TypeError(`createSecureServer: there is no option \`${name}\`.`);
+  if (!isRecord(options)) {
+    throw new TypeError(
+      'createSecureServer: options must be an object, and the application is the second argument.',
+    );
   }
+  assertKnown(options, KNOWN_OPTIONS);
   const tickets = parseSessionTickets(options.sessionTickets);
   return {
-    http: parseHttp(options.http ?? false),
+    http: parseHttp(options.http),
     isHttp2: parseBoolean(options.http2, 'http2'),
-    plainHttp: oneOf(options.plainHttp ?? 'explain', ['redirect', 'explain', 'close'], 'plainHttp'),
-    refusesUnknownNames:
-      oneOf(options.unknownName ?? 'default', ['default', 'reject'], 'unknownName') === 'reject',
+    plainHttp: oneOf(options.plainHttp, ['redirect', 'explain', 'close'], 'plainHttp') ?? 'explain',
+    refusesUnknownNames: oneOf(options.unknownName, ['default', 'reject'], 'unknownName') === 'reject',
     defaultName: parseDefaultName(options.defaultName),
     tls: parseTls(options, tickets.isOn),
     publicUrl: parsePublicUrl(options.publicUrl),
     sharedStorage: parseStorage(options.storage),
     isStrict: parseBoolean(options.strict, 'strict'),
     rotateTicketKeysEveryMs: tickets.rotateEveryMs,
-    logger: parseLogger(options.logger),
-    logsHandshakes: isDebugging(options.logger),
+    ...parseLogger(options.logger),
     clock: parseClock(options.clock),
   };
 }
 
-function parseHttp(http: boolean | number | HttpListenerOptions): HttpListenerSettings | undefined {
-  if (http === false) return undefined;
+/** @throws `TypeError` for a name that is not known, with the one that was probably meant */
+function assertKnown(given: object, known: readonly string[], prefix = ''): void {
+  const stranger = Object.keys(given).find((name) => !known.includes(name));
+  if (stranger === undefined) return;
+  const nearest = nearestName(stranger, known);
+  const suggestion = nearest === undefined ? '' : ` Did you mean \`${prefix}${nearest}\`?`;
+  throw new TypeError(`createSecureServer: there is no option \`${prefix}${stranger}\`.${suggestion}`);
+}
+
+function parseHttp(http: SecureServerOptions['http']): HttpListenerSettings | undefined {
+  if (http === undefined || http === false) return undefined;
   if (http === true) return parseHttp({});
   if (typeof http === 'number') return parseHttp({ port: http });
-  if (typeof http !== 'object') throw invalid('http', 'true, false, a port or an object');
-  const { port = HTTP_PORT, host, redirect = 308, handler } = http;
+  if (!isRecord(http)) throw invalid('http', 'true, false, a port or an object');
+  assertKnown(http, KNOWN_HTTP_OPTIONS, 'http.');
+  const { port = HTTP_PORT, host, handler } = http;
+  const redirect =
+    oneOf<RedirectStatus | false>(http.redirect, [301, 302, 308, false], 'http.redirect') ?? 308;
   if (port === -1) return undefined;
   assertPort(port, 'createSecureServer: `http.port`');
   if (host !== undefined && typeof host !== 'string') throw invalid('http.host', 'a string');
   if (handler !== undefined && typeof handler !== 'function') throw invalid('http.handler', 'a function');
   if (handler !== undefined && redirect !== false)
     throw invalid('http.handler', 'left out unless `http.redirect` is false');
-  return { port, host, redirect: oneOf(redirect, [301, 302, 308, false], 'http.redirect'), handler };
+  return { port, host, redirect, handler };
 }
 
 function parseTls(options: SecureServerOptions, hasSessionTickets: boolean): TlsSettings {
   const baseline = baselineSettings(
-    oneOf(options.tlsBaseline ?? 'intermediate', ['intermediate', 'modern'], 'tlsBaseline'),
+    oneOf(options.tlsBaseline, ['intermediate', 'modern'], 'tlsBaseline') ?? 'intermediate',
   );
   const settings: TlsSettings = {
-    minVersion: parseVersion(options.minVersion, 'minVersion') ?? baseline.minVersion,
-    maxVersion: parseVersion(options.maxVersion, 'maxVersion') ?? baseline.maxVersion,
-    ciphers: options.ciphers ?? baseline.ciphers,
+    minVersion: oneOf(options.minVersion, VERSIONS, 'minVersion') ?? baseline.minVersion,
+    maxVersion: oneOf(options.maxVersion, VERSIONS, 'maxVersion') ?? baseline.maxVersion,
+    ciphers: parseCiphers(options.ciphers) ?? baseline.ciphers,
     groups: parseGroups(options.groups),
-    handshakeTimeoutMs: parseMs(options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS, 'handshakeTimeoutMs'),
+    handshakeTimeoutMs: parseHandshakeTimeout(options.handshakeTimeoutMs),
     hasSessionTickets,
   };
-  if (settings.minVersion > settings.maxVersion) throw invalid('minVersion', 'no higher than `maxVersion`');
+  assertVersionsMeet(settings, options);
   if (options.ciphers !== undefined || options.groups !== undefined) assertAccepted(settings);
   return settings;
 }
@@ -221,13 +241,24 @@ function assertAccepted(settings: TlsSettings): void {
   }
 }
 
-function parseVersion(version: SecureVersion | undefined, option: string): SecureVersion | undefined {
-  return version === undefined ? undefined : oneOf(version, ['TLSv1.2', 'TLSv1.3'], option);
+function assertVersionsMeet({ minVersion, maxVersion }: TlsSettings, options: SecureServerOptions): void {
+  if (minVersion <= maxVersion) return;
+  if (options.minVersion !== undefined) throw invalid('minVersion', 'no higher than `maxVersion`');
+  throw invalid(
+    'maxVersion',
+    `at least ${minVersion}, the lowest version of \`tlsBaseline\` '${String(options.tlsBaseline)}'`,
+  );
+}
+
+function parseCiphers(ciphers: string | undefined): string | undefined {
+  if (ciphers === undefined || isText(ciphers)) return ciphers;
+  throw invalid('ciphers', 'an OpenSSL cipher list, and not empty');
 }
 
 function parseGroups(groups: readonly string[] | undefined): string | undefined {
   if (groups === undefined) return undefined;
-  if (!Array.isArray(groups) || groups.length === 0) throw invalid('groups', 'an array of group names');
+  if (!Array.isArray(groups) || groups.length === 0 || !groups.every(isText))
+    throw invalid('groups', 'an array of group names');
   return groups.join(':');
 }
 
@@ -251,51 +282,79 @@ function parseSessionTickets(tickets: SecureServerOptions['sessionTickets']): {
   rotateEveryMs: number;
 } {
   if (tickets === false) return { isOn: false, rotateEveryMs: TWELVE_HOURS_MS };
-  if (tickets !== undefined && typeof tickets !== 'object')
-    throw invalid('sessionTickets', 'false or an object');
-  const rotateEveryMs = tickets?.rotateEveryMs ?? TWELVE_HOURS_MS;
+  if (tickets === undefined) return { isOn: true, rotateEveryMs: TWELVE_HOURS_MS };
+  if (!isRecord(tickets)) throw invalid('sessionTickets', 'false or an object');
+  assertKnown(tickets, KNOWN_TICKET_OPTIONS, 'sessionTickets.');
+  const { rotateEveryMs = TWELVE_HOURS_MS } = tickets;
   if (!Number.isFinite(rotateEveryMs) || rotateEveryMs < 1_000)
     throw invalid('sessionTickets.rotateEveryMs', 'at least 1000 milliseconds');
   return { isOn: true, rotateEveryMs };
 }
 
 function parseStorage(storage: Storage | undefined): Storage | undefined {
-  if (storage === undefined || (typeof storage === 'object' && 'lock' in storage && 'put' in storage))
-    return storage;
-  throw invalid('storage', 'a Storage, such as fileStorage(folder)');
+  if (storage === undefined) return undefined;
+  assertMethods(storage, ['get', 'put', 'delete', 'list', 'lock'], {
+    option: 'storage',
+    expected: 'a Storage, such as fileStorage(folder)',
+  });
+  return storage;
 }
 
-function parseLogger(logger: Logger | false | undefined): Logger {
-  if (logger === false) return silentLogger;
-  if (logger === undefined) return stderrLogger;
-  for (const level of ['debug', 'info', 'warn', 'error'] as const) {
-    if (typeof logger[level] !== 'function')
-      throw invalid('logger', `false or an object with the method \`${level}\``);
-  }
-  return guardedLogger(logger);
+function parseLogger(logger: Logger | false | undefined): Pick<ServerSettings, 'logger' | 'logsHandshakes'> {
+  if (logger === false) return { logger: silentLogger, logsHandshakes: false };
+  if (logger === undefined) return { logger: stderrLogger, logsHandshakes: false };
+  assertMethods(logger, ['debug', 'info', 'warn', 'error'], {
+    option: 'logger',
+    expected: 'false or an object',
+  });
+  return { logger: guardedLogger(logger), logsHandshakes: isDebugging(logger) };
 }
 
 /** pino says whether debug is on; another logger of the user's is taken to want it. */
-function isDebugging(logger: Logger | false | undefined): boolean {
-  if (logger === undefined || logger === false) return false;
-  const isLevelEnabled: unknown = Reflect.get(logger, 'isLevelEnabled');
-  return typeof isLevelEnabled !== 'function' || Reflect.apply(isLevelEnabled, logger, ['debug']) === true;
+function isDebugging(logger: Logger): boolean {
+  const isLevelEnabled = read(logger, 'isLevelEnabled', 'logger');
+  if (typeof isLevelEnabled !== 'function') return true;
+  try {
+    return Reflect.apply(isLevelEnabled, logger, ['debug']) === true;
+  } catch {
+    return true;
+  }
 }
 
 function parseClock(clock: Clock | undefined): Clock {
   if (clock === undefined) return systemClock;
-  if (
-    typeof clock.now === 'function' &&
-    typeof clock.setTimeout === 'function' &&
-    typeof clock.clearTimeout === 'function'
-  )
-    return clock;
-  throw invalid('clock', 'an object with now(), setTimeout() and clearTimeout()');
+  assertMethods(clock, ['now', 'setTimeout', 'clearTimeout'], { option: 'clock', expected: 'an object' });
+  return clock;
 }
 
-function parseMs(value: number, option: string): number {
+interface Expectation {
+  readonly option: string;
+  readonly expected: string;
+}
+
+function assertMethods(value: unknown, methods: readonly string[], { option, expected }: Expectation): void {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  for (const method of methods) {
+    if (!isObject || typeof read(value, method, option) !== 'function')
+      throw invalid(option, `${expected} with the method \`${method}\``);
+  }
+}
+
+/** A property of what the user gave; also a getter that throws is his misuse of the option. */
+function read(value: object, property: string, option: string): unknown {
+  try {
+    return Reflect.get(value, property);
+  } catch (error) {
+    throw new TypeError(
+      `createSecureServer: \`${option}\` threw when \`${property}\` was read: ${messageOf(error)}.`,
+      { cause: error },
+    );
+  }
+}
+
+function parseHandshakeTimeout(value = HANDSHAKE_TIMEOUT_MS): number {
   if (Number.isInteger(value) && value > 0 && value <= LONGEST_TIMEOUT_MS) return value;
-  throw invalid(option, `a whole number of milliseconds from 1 to ${LONGEST_TIMEOUT_MS}`);
+  throw invalid('handshakeTimeoutMs', `a whole number of milliseconds from 1 to ${LONGEST_TIMEOUT_MS}`);
 }
 
 function parseBoolean(value: boolean | undefined, option: string): boolean {
@@ -303,11 +362,25 @@ function parseBoolean(value: boolean | undefined, option: string): boolean {
   throw invalid(option, 'true or false');
 }
 
-function oneOf<Value>(value: Value, allowed: readonly Value[], option: string): Value {
-  if (allowed.includes(value)) return value;
+/** `undefined` is an option left out; `null` is none of the allowed values. */
+function oneOf<Value>(
+  value: Value | undefined,
+  allowed: readonly Value[],
+  option: string,
+): Value | undefined {
+  if (value === undefined || allowed.includes(value)) return value;
   throw invalid(option, `one of ${allowed.map(String).join(', ')}, not ${String(value)}`);
 }
 
 function invalid(option: string, expected: string): TypeError {
   return new TypeError(`createSecureServer: \`${option}\` must be ${expected}.`);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+/** For what is typed as an object and may come from JavaScript as anything. */
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

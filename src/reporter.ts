@@ -6,16 +6,12 @@ import { BoundedMap } from './bounded-map.js';
 import type { Clock } from './clock.js';
 import type { Credential } from './credential/credential.js';
 import type { Finding } from './credential/findings.js';
-import { codeOf, messageOf, TlsmithError } from './errors.js';
-import type {
-  CertificateEvent,
-  ExpiryEvent,
-  FailedEvent,
-  SecureServerEvents,
-} from './events.js';
+import { codeOf, isTlsmithError, messageOf, TlsmithError } from './errors.js';
+import type { CertificateEvent, ExpiryEvent, FailedEvent, SecureServerEvents } from './events.js';
 import type { RefusalCode, RefusalFacts } from './handshake/connection-router.js';
 import type { Logger } from './logger.js';
 import { Counters } from './metrics.js';
+import { RecurringFindings } from './recurring-findings.js';
 import { RepeatedLog } from './repeated-log.js';
 import type { SourceEvent } from './sources/certificate-source.js';
 
@@ -36,17 +32,24 @@ export class Reporter {
   readonly #emit: Emit;
   readonly #repeated: RepeatedLog;
   readonly #findings = new BoundedMap<string, Finding>(KEPT_FINDINGS);
+  /** Apart from the others, which strangers must not be able to displace. */
+  readonly #recurring: RecurringFindings;
 
   constructor(logger: Logger, clock: Clock, emit: Emit) {
     this.#logger = logger;
     this.#clock = clock;
     this.#emit = emit;
     this.#repeated = new RepeatedLog(logger, clock);
+    this.#recurring = new RecurringFindings(clock, (finding) => {
+      const { message, severity, ...facts } = finding;
+      logger[levelOf(severity)](facts, message);
+      emit('warning', finding);
+    });
   }
 
-  /** Findings that still hold, oldest first. */
-  get findings(): Finding[] {
-    return [...this.#findings.values()];
+  /** Findings that still hold, oldest first; those of handshakes last, with how often they were met. */
+  get findings(): (Finding & { readonly count?: number })[] {
+    return [...this.#findings.values(), ...this.#recurring.findings];
   }
 
   /** Tells of a finding, once as long as it holds. */
@@ -55,25 +58,41 @@ export class Reporter {
     if (this.#findings.get(key) !== undefined) return;
     this.#findings.set(key, finding);
     const { message, severity, ...facts } = finding;
-    const level = severity === 'info' ? 'info' : severity === 'warning' ? 'warn' : 'error';
-    this.#repeated.write(level, `${finding.code} ${finding.source ?? ''} ${finding.names?.join() ?? ''}`, [
-      facts,
-      message,
-    ]);
+    this.#repeated.write(
+      levelOf(severity),
+      `${finding.code} ${finding.source ?? ''} ${finding.names?.join() ?? ''}`,
+      [facts, message],
+    );
     this.#emit('warning', finding);
+  }
+
+  /**
+   * Tells of a finding that handshakes or timers make, each time it is met: one per code, source and certificate,
+   * told at once, then at most once in five minutes; it holds until it is taken back or stays away for as long.
+   */
+  reportRecurring(finding: Finding): void {
+    this.#recurring.report(finding);
+  }
+
+  /** Takes back what {@link Reporter.reportRecurring} was told. */
+  resolvedRecurring(finding: Finding): void {
+    this.#recurring.delete(finding);
   }
 
   /** Takes back findings of a code, for these names or for all. */
   resolved(code: string, { source, names }: { source: string; names?: readonly string[] }): void {
-    for (const [key, finding] of this.#findings.entries()) {
-      const isMeant = names === undefined || names.some((name) => finding.names?.includes(name));
-      if (finding.code === code && finding.source === source && isMeant) this.#findings.delete(key);
-    }
+    const isMeant = (finding: Finding): boolean =>
+      finding.code === code &&
+      finding.source === source &&
+      (names === undefined || names.some((name) => finding.names?.includes(name)));
+    for (const [key, finding] of this.#findings.entries()) if (isMeant(finding)) this.#findings.delete(key);
+    this.#recurring.resolved(isMeant);
   }
 
   /** Forgets findings, as at a new start. */
   clear(): void {
     this.#findings.clear();
+    this.#recurring.clear();
   }
 
   /** Tells what a source says. */
@@ -173,6 +192,7 @@ export class Reporter {
   /** Writes the log lines that are still held back. */
   close(): void {
     this.#repeated.close();
+    this.#recurring.close();
   }
 
   #certificate(event: CertificateEvent): void {
@@ -187,7 +207,11 @@ export class Reporter {
 
 /** Anything thrown as a coded error; `code` is used for what has none of ours. */
 export function asTlsmithError(error: unknown, code: 'SOURCE_FAILED' | 'LISTEN_FAILED'): TlsmithError {
-  return error instanceof TlsmithError ? error : new TlsmithError(code, messageOf(error), { cause: error });
+  return isTlsmithError(error) ? error : new TlsmithError(code, messageOf(error), { cause: error });
+}
+
+function levelOf(severity: Finding['severity']): 'info' | 'warn' | 'error' {
+  return severity === 'info' ? 'info' : severity === 'warning' ? 'warn' : 'error';
 }
 
 function isoOf(instant: number): string {

@@ -1,31 +1,28 @@
 /**
- * The object that `createSecureServer` returns: sources, router and listeners are brought to life together and
- * closed together. What each part does stands in its own file; here is only when.
+ * The object that `createSecureServer` returns. What each part does stands in its own file, and when it runs in
+ * `server-lifecycle.ts`; here is what users see of it.
  */
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer as createNetServer, type Server as NetServer } from 'node:net';
+import type { Server as NetServer } from 'node:net';
 import type { SecureContext, TlsOptions } from 'node:tls';
+import { abortable } from './abortable.js';
 import type { AttachableServer } from './application/application.js';
 import type { Frontend } from './application/frontend.js';
-import { alarm } from './clock.js';
 import { normalizeConfiguredName } from './credential/server-name.js';
 import { TlsmithError } from './errors.js';
 import { emitGuarded, type SecureServerEvents } from './events.js';
-import { type HttpListener, openHttpListener } from './http/http-listener.js';
-import { drain, type Draining } from './listening/draining.js';
-import { listen } from './listening/listen.js';
 import { type ListenTarget, parseListenTarget } from './listening/listen-target.js';
 import { urlsOf } from './listening/listeners.js';
 import { openMetrics } from './metrics.js';
 import { asTlsmithError, Reporter } from './reporter.js';
+import { ServerAddresses } from './server-addresses.js';
 import { ServerCore, type ServerParts } from './server-core.js';
+import { ServerLifecycle } from './server-lifecycle.js';
 import { startFacts } from './start-line.js';
 import type { ServerStatus } from './status.js';
 
 const GRACE_MS = 10_000;
-/** How long destroyed connections may take to be gone. */
-const LINGER_MS = 1_000;
 
 /** For what may be given up while it is waited for. */
 export interface WaitOptions {
@@ -52,17 +49,10 @@ export class SecureServer<
   Server extends AttachableServer = AttachableServer,
 > extends EventEmitter<SecureServerEvents> {
   readonly #core: ServerCore;
-  readonly #frontends: Frontend[] = [];
-  /** Further addresses of the first application, and the companion listener. */
-  readonly #furtherServers = new Set<NetServer>();
-  #companion: HttpListener | undefined;
-  #starting: Promise<void> | undefined;
-  /** What the present start and all that follows from it belong to. */
-  #run: symbol | undefined;
-  #isStarted = false;
-  #closing: Promise<void> | undefined;
-  /** How often it has been closed: whoever has waited sees that it happened meanwhile. */
-  #closes = 0;
+  readonly #addresses: ServerAddresses;
+  readonly #lifecycle: ServerLifecycle;
+  /** To which run what listens belongs: a late 'close' must not end a later one. */
+  readonly #runOf = new WeakMap<NetServer, number>();
   /** The latest `listen()`, whatever became of it. */
   #opening: Promise<unknown> = Promise.resolve();
 
@@ -76,6 +66,15 @@ export class SecureServer<
       });
     });
     this.#core = new ServerCore(parts, reporter);
+    this.#addresses = new ServerAddresses(this.#core, {
+      opened: (further) => {
+        this.#runOf.set(further, this.#lifecycle.ends);
+      },
+      closed: (further) => {
+        this.#onServerClosed(further);
+      },
+    });
+    this.#lifecycle = new ServerLifecycle(this.#core, this.#addresses);
     if (server !== undefined) this.attach(server);
   }
 
@@ -115,7 +114,9 @@ export class SecureServer<
    * `DEFAULT_NAME_NOT_COVERED`, or in strict mode the code of a finding
    */
   async start({ signal }: WaitOptions = {}): Promise<this> {
-    await abortable(this.#start(), signal);
+    const { closes } = this.#lifecycle;
+    await abortable(this.#lifecycle.start(), signal);
+    this.#lifecycle.assertNotClosedSince(closes, 'start()');
     return this;
   }
 
@@ -136,8 +137,9 @@ export class SecureServer<
         'listen: port -1 disables the TLS listener and `http` is off, so nothing would listen.',
       );
     }
+    const { closes } = this.#lifecycle;
     // One after the other: the second of two calls must find the first address open.
-    const opening = this.#opening.then(() => this.#startAndOpen(frontend, parsed));
+    const opening = this.#opening.then(() => this.#startAndOpen(frontend, parsed, closes));
     this.#opening = opening.catch(() => undefined);
     await opening;
     this.#logStart();
@@ -152,7 +154,8 @@ export class SecureServer<
     await this.start(signal === undefined ? {} : { signal });
     const controller = new AbortController();
     try {
-      await abortable(this.#core.certificates.sources.ready(controller.signal), signal);
+      const ready = this.#core.certificates.sources.ready(controller.signal);
+      await abortable(ready, signal, this.#lifecycle.over);
     } finally {
       controller.abort();
     }
@@ -162,15 +165,10 @@ export class SecureServer<
   /**
    * Stops accepting, ends idle connections, lets requests finish for `graceMs`, then destroys what is left; stops
    * timers, watchers and issuance, releases leases. Nothing keeps the process alive afterwards.
+   * @throws `TypeError` when `graceMs` is no number from 0
    */
-  close({ graceMs = GRACE_MS }: CloseOptions = {}): Promise<void> {
-    if (this.#closing === undefined) {
-      this.#closes += 1;
-      this.#closing = this.#close(graceMs).finally(() => {
-        this.#closing = undefined;
-      });
-    }
-    return this.#closing;
+  async close(options?: CloseOptions): Promise<void> {
+    await this.#lifecycle.close(parseGrace(options));
   }
 
   /** As {@link SecureServer.close}, for `await using`. */
@@ -185,13 +183,13 @@ export class SecureServer<
    * @throws `TypeError` when the server is of another kind, or somebody else has taken over its connections
    */
   attach(server: AttachableServer): this {
-    const frontend = this.#core.frontend(server, () => (this.#isStarted ? undefined : this.#start()));
-    this.#frontends.push(frontend);
+    const frontend: Frontend = this.#core.frontend(server, () => this.#startFor(server));
+    this.#addresses.add(frontend);
     server.on('listening', () => {
       this.#onListening(frontend);
     });
     server.on('close', () => {
-      this.#onServerClosed();
+      this.#onServerClosed(server);
     });
     if (server.listening) this.#onListening(frontend);
     return this;
@@ -263,166 +261,75 @@ export class SecureServer<
   }
 
   #first(): Frontend {
-    const [frontend] = this.#frontends;
-    if (frontend !== undefined) return frontend;
+    const { first } = this.#addresses;
+    if (first !== undefined) return first;
     throw new TypeError(
       'createSecureServer: there is no application; give one as second argument, or attach() a server.',
     );
   }
 
   #assertStarted(member: string): void {
-    if (this.#isStarted) return;
+    if (this.#lifecycle.isStarted) return;
     throw new TlsmithError('NOT_STARTED', `${member} was used before the server had started.`, {
       hint: 'await secure.start() (or listen()) first.',
     });
   }
 
-  #start(): Promise<void> {
-    // What is asked for while the server closes begins when it has closed.
-    if (this.#closing !== undefined) return this.#closing.then(() => this.#start());
-    if (this.#starting === undefined) {
-      const run = (this.#run = Symbol('run'));
-      this.#starting = this.#startOnce(run).catch((error: unknown) => {
-        if (this.#run === run) this.#starting = undefined;
-        throw error;
-      });
-    }
-    return this.#starting;
+  /** What a connection has to wait for; a stray one must not start a server again that was closed. */
+  #startFor(server: AttachableServer): Promise<void> | 'started' | 'closed' {
+    const lifecycle = this.#lifecycle;
+    if (lifecycle.isStarted) return 'started';
+    const isClosed = !lifecycle.isRunning && lifecycle.ends > 0 && !server.listening;
+    return isClosed ? 'closed' : lifecycle.start();
   }
 
-  async #startOnce(run: symbol): Promise<void> {
-    await this.#core.start();
-    if (this.#run === run) {
-      this.#isStarted = true;
-      return;
-    }
-    // It took so long that close() has given up waiting for it.
-    await this.#core.stop();
-    throw closedMeanwhile('start()');
-  }
-
-  async #startAndOpen(frontend: Frontend, target: ListenTarget | undefined): Promise<void> {
-    await this.#closing;
-    const wasStarted = this.#isStarted;
-    const closes = this.#closes;
+  async #startAndOpen(frontend: Frontend, target: ListenTarget | undefined, closes: number): Promise<void> {
+    const lifecycle = this.#lifecycle;
+    await lifecycle.closing;
+    lifecycle.assertNotClosedSince(closes, 'listen()');
+    const { ends } = lifecycle;
+    const isHeld = lifecycle.isStarted && !this.#addresses.isOpen;
     const signal = target?.signal;
     try {
-      await this.start(signal === undefined ? {} : { signal });
-      if (closes !== this.#closes) throw closedMeanwhile('listen()');
-      const opened = await this.#open(frontend, target);
-      if (closes === this.#closes) return;
-      for (const server of opened) server.close();
-      throw closedMeanwhile('listen()');
+      await abortable(lifecycle.start(), signal);
+      lifecycle.assertNotClosedSince(closes, 'listen()');
+      await this.#addresses.open(frontend, target);
     } catch (error) {
-      const closing = wasStarted ? undefined : this.close({ graceMs: 0 });
+      const isLeftOver = ends === lifecycle.ends && !isHeld && !this.#addresses.isOpen;
+      const ending = isLeftOver ? lifecycle.end(0) : undefined;
       // Who gives up does not wait for a source that hangs.
-      if (signal?.aborted !== true) await closing;
+      if (signal?.aborted !== true) await ending;
       throw error;
     }
-  }
-
-  /** Opens both listeners or none; answers what it has opened. */
-  async #open(frontend: Frontend, target: ListenTarget | undefined): Promise<NetServer[]> {
-    const opened = target === undefined ? [] : [await this.#openAddress(frontend, target)];
-    try {
-      const companion = await this.#openCompanion(frontend, target?.host);
-      return companion === undefined ? opened : [...opened, companion];
-    } catch (error) {
-      for (const server of opened) server.close();
-      throw error;
-    }
-  }
-
-  async #openAddress(frontend: Frontend, target: ListenTarget): Promise<NetServer> {
-    const { server } = frontend.application;
-    if (!server.listening) {
-      await listen(server, target);
-      return server;
-    }
-    const further = createNetServer({ noDelay: true }, frontend.accept);
-    await listen(further, target);
-    this.#furtherServers.add(further);
-    this.#core.listeners.add(further, 'https');
-    further.once('close', () => {
-      this.#furtherServers.delete(further);
-      this.#onServerClosed();
-    });
-    return further;
-  }
-
-  async #openCompanion(frontend: Frontend, tlsHost: string | undefined): Promise<NetServer | undefined> {
-    const { http } = this.#core.settings;
-    if (http === undefined || this.#companion !== undefined) return undefined;
-    const { port, host = tlsHost, redirect } = http;
-    const serve =
-      http.handler ?? ((...exchange: unknown[]) => frontend.application.server.emit('request', ...exchange));
-    const action =
-      redirect === false
-        ? ({ type: 'handle', handler: serve } as const)
-        : ({ type: 'redirect', status: redirect } as const);
-    this.#companion = await openHttpListener({ port, host }, this.#core.plainOptions(action));
-    this.#core.listeners.add(this.#companion.server, 'http');
-    return this.#companion.server;
   }
 
   /** Somebody, perhaps a framework, has made the application's server listen. */
   #onListening(frontend: Frontend): void {
-    this.#core.listeners.add(frontend.application.server, 'https');
-    this.#start().catch((error: unknown) => {
+    const { server } = frontend.application;
+    this.#core.listeners.add(server, 'https');
+    this.#runOf.set(server, this.#lifecycle.ends);
+    // Of what listen() opens it hears by itself.
+    if (this.#addresses.isOpening) return;
+    this.#startListening(frontend).catch((error: unknown) => {
+      if (!server.listening) return;
       this.#core.reporter.failed({ error: asTlsmithError(error, 'SOURCE_FAILED'), names: [], attempt: 1 });
       frontend.shut();
     });
   }
 
-  #onServerClosed(): void {
-    const isOpen =
-      this.#furtherServers.size > 0 ||
-      this.#frontends.some(({ application }) => application.server.listening);
-    if (!isOpen && this.#closing === undefined && this.#starting !== undefined)
-      void this.close({ graceMs: 0 });
+  async #startListening(frontend: Frontend): Promise<void> {
+    const { server } = frontend.application;
+    await this.#lifecycle.start(() => server.listening);
+    const address = server.address();
+    if (address === null) return;
+    await this.#addresses.openCompanion(frontend, typeof address === 'string' ? undefined : address.address);
   }
 
-  async #close(graceMs: number): Promise<void> {
-    // Before anything is waited for: a server that is told to listen meanwhile belongs to the next start.
-    const drainings = this.#stopAccepting();
-    // A start that fails on its way has nothing left to close; one that hangs is not waited for for ever.
-    if (!this.#isStarted) await this.#atMost(GRACE_MS, this.#starting);
-    this.#starting = undefined;
-    this.#run = undefined;
-    this.#isStarted = false;
-    for (const frontend of this.#frontends) frontend.destroyWaiting();
-    this.#core.router.destroy('unsecured');
-    const closed = Promise.all([
-      ...drainings.map((draining) => draining.closed),
-      this.#core.connectionsClosed(),
-    ]);
-    await this.#atMost(graceMs, closed);
-    for (const draining of drainings) draining.finish();
-    this.#core.router.destroy('all');
-    await this.#atMost(LINGER_MS, closed);
-    this.#companion = undefined;
-    await this.#core.stop();
-  }
-
-  #stopAccepting(): Draining[] {
-    const { clock } = this.#core.settings;
-    const companions = this.#companion === undefined ? [] : [this.#companion];
-    return [
-      ...[...this.#frontends, ...companions].map((part) => part.drain(clock)),
-      ...[...this.#furtherServers].map((server) => drain(server, clock)),
-    ];
-  }
-
-  /** Waits for a promise, whatever becomes of it, but no longer than `limitMs`. */
-  async #atMost(limitMs: number, promise: Promise<unknown> | undefined): Promise<void> {
-    if (promise === undefined || limitMs <= 0) return;
-    const { clock } = this.#core.settings;
-    const controller = new AbortController();
-    const cancel = alarm(clock, clock.now() + limitMs, () => {
-      controller.abort();
-    });
-    await abortable(promise, controller.signal).catch(() => undefined);
-    cancel();
+  #onServerClosed(server: NetServer): void {
+    const isOfThisRun = this.#runOf.get(server) === this.#lifecycle.ends;
+    // A listen() that is under way ends the run by itself when it fails.
+    const isLast = !this.#addresses.isOpen && !this.#addresses.isOpening;
+    if (isOfThisRun && isLast && this.#lifecycle.isRunning) void this.#lifecycle.end(0);
   }
 
   #logStart(): void {
@@ -439,27 +346,10 @@ export class SecureServer<
   }
 }
 
-function closedMeanwhile(call: string): TlsmithError {
-  return new TlsmithError('CLOSED', `The server was closed before ${call} was done.`, {
-    hint: `Call ${call} again to open it anew.`,
-  });
-}
-
-/** `promise`, unless the signal is aborted first. What was begun goes on. */
-async function abortable<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
-  if (signal === undefined) return promise;
-  let onAbort: () => void = () => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => {
-      reject(signal.reason as Error);
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  promise.catch(() => undefined);
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+function parseGrace(options: CloseOptions | null = {}): number {
+  const { graceMs = GRACE_MS }: { graceMs?: unknown } = options ?? {};
+  if (typeof graceMs === 'number' && graceMs >= 0) return graceMs;
+  throw new TypeError(
+    `close: \`graceMs\` must be a number of milliseconds from 0; it is ${String(graceMs)}.`,
+  );
 }

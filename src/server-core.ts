@@ -5,13 +5,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TlsOptions, TLSSocket } from 'node:tls';
 import type { AttachableServer } from './application/application.js';
-import { Frontend } from './application/frontend.js';
+import { Frontend, type FrontendOptions } from './application/frontend.js';
 import { Certificates } from './certificates.js';
 import { Challenges } from './handshake/challenges.js';
 import { ConnectionRouter } from './handshake/connection-router.js';
 import { isPromise } from './handshake/credential-resolver.js';
 import { TicketKeys } from './handshake/ticket-keys.js';
 import { inHandshakeOptions } from './handshake/tls-options.js';
+import { TlsmithError } from './errors.js';
 import { plainHttpReceiver } from './http/plain-http.js';
 import { type PlainAction, plainListener, type PlainListenerOptions } from './http/plain-listener.js';
 import { Listeners } from './listening/listeners.js';
@@ -43,6 +44,9 @@ export class ServerCore {
   readonly router: ConnectionRouter;
   readonly #ticketKeys: TicketKeys;
   #isStarted = false;
+  /** The latest start, however it ends. */
+  #starting: Promise<unknown> = Promise.resolve();
+  #stops = 0;
   /** Client ports of our own checks of what is served. */
   readonly #checkPorts = new Set<number>();
   readonly #onIdle = new Set<() => void>();
@@ -80,16 +84,33 @@ export class ServerCore {
     });
   }
 
-  /** Loads the sources and begins to rotate ticket keys. */
-  async start(): Promise<void> {
+  /**
+   * Loads the sources and begins to rotate ticket keys. A start that was given up earlier is waited for: the sources
+   * are the same, and no two runs may have them at a time.
+   */
+  start(): Promise<void> {
+    const stops = this.#stops;
+    const starting = this.#starting.then(() => this.#start(stops));
+    this.#starting = starting.catch(() => undefined);
+    return starting;
+  }
+
+  async #start(stops: number): Promise<void> {
+    if (stops !== this.#stops) throw givenUp();
     this.reporter.clear();
     await this.certificates.start();
+    if (stops !== this.#stops) {
+      // The sources have been closed by stop(); what the end of the start has set up goes as well.
+      await this.certificates.close();
+      throw givenUp();
+    }
     this.#ticketKeys.start();
     this.#isStarted = true;
   }
 
   /** Ends everything that runs besides connections and listeners. */
   async stop(): Promise<void> {
+    this.#stops += 1;
     this.#isStarted = false;
     this.#ticketKeys.close();
     this.router.close();
@@ -99,11 +120,12 @@ export class ServerCore {
   }
 
   /** Puts an application's server behind TLS. */
-  frontend(server: AttachableServer, started: () => Promise<unknown> | undefined): Frontend {
+  frontend(server: AttachableServer, started: FrontendOptions['started']): Frontend {
     const { settings, reporter, router } = this;
     return new Frontend(server, {
       router,
       reporter,
+      clock: settings.clock,
       settings: settings.tls,
       ticketKeys: this.#ticketKeys,
       sessionIdContext: SESSION_ID_CONTEXT,
@@ -189,4 +211,8 @@ export class ServerCore {
   readonly #logHandshake = (socket: TLSSocket): void => {
     this.settings.logger.debug(handshakeFacts(socket), 'TLS handshake complete');
   };
+}
+
+function givenUp(): TlsmithError {
+  return new TlsmithError('CLOSED', 'The server was closed before its start was done.');
 }

@@ -1,15 +1,21 @@
 /** The sources of one server as a whole: started together, asked to reload or renew, closed together. */
-import type { Clock } from './clock.js';
+import { alarm, type Clock } from './clock.js';
+import type { Finding } from './credential/findings.js';
 import { TlsmithError } from './errors.js';
 import type { Logger } from './logger.js';
+import { managedOf } from './source-readings.js';
 import { asTlsmithError, type Reporter } from './reporter.js';
-import type {
-  CertificateSource,
-  ChallengeAnswer,
-  ListenerAddress,
-  SourceHost,
+import {
+  type CertificateSource,
+  type ChallengeAnswer,
+  type ListenerAddress,
+  type SourceHost,
+  nameOfSource,
 } from './sources/certificate-source.js';
 import type { Storage } from './storage/storage.js';
+
+/** How long a source may take to close. */
+const CLOSE_LIMIT_MS = 5_000;
 
 /** What sources need of the server, besides what the set knows itself. */
 export interface SourceSurroundings {
@@ -29,6 +35,8 @@ export interface SourceSurroundings {
 export class SourceSet {
   readonly sources: readonly CertificateSource[];
   readonly #surroundings: SourceSurroundings;
+  /** Those whose start has begun and that have not been closed since. */
+  readonly #open = new Set<CertificateSource>();
 
   constructor(sources: readonly CertificateSource[], surroundings: SourceSurroundings) {
     this.sources = sources;
@@ -38,7 +46,10 @@ export class SourceSet {
   /** Starts all; when one cannot, the others are closed again and its error is thrown. */
   async start(): Promise<void> {
     const results = await Promise.allSettled(
-      this.sources.map(async (source) => source.start?.(this.#hostFor(source))),
+      this.sources.map(async (source) => {
+        this.#open.add(source);
+        await source.start?.(this.#hostFor(source));
+      }),
     );
     const failed = results.findIndex((result) => result.status === 'rejected');
     if (failed < 0) return;
@@ -79,23 +90,40 @@ export class SourceSet {
 
   /** Whether a managed source will have a certificate for this name, if not now. */
   isManaged(serverName: string): boolean {
-    return this.sources.some((source) =>
-      [...(source.managed?.() ?? [])].some((certificate) => certificate.names.includes(serverName)),
-    );
+    const { reporter } = this.#surroundings;
+    return this.sources.some((source) => {
+      const managed = managedOf(source, (finding) => {
+        reporter.reportRecurring(finding);
+      });
+      return managed.some(({ names }) => names.includes(serverName));
+    });
   }
 
-  /** Closes all; a fault of one is reported and does not keep the others open. */
+  /**
+   * Closes those that were started, once for each start; also one whose start still goes on, which is how it learns
+   * that it should end. A fault of one is reported and does not keep the others open.
+   */
   async close(): Promise<void> {
-    const { reporter } = this.#surroundings;
-    await Promise.all(
-      this.sources.map(async (source) => {
-        try {
-          await source.close?.();
-        } catch (error) {
-          reporter.fault(`Closing source ${source.name} failed`, error);
-        }
-      }),
-    );
+    const open = [...this.#open];
+    this.#open.clear();
+    await Promise.all(open.map((source) => this.#closeOne(source)));
+  }
+
+  async #closeOne(source: CertificateSource): Promise<void> {
+    const { clock, reporter } = this.#surroundings;
+    let cancel: () => void = () => undefined;
+    const late = new Promise<'late'>((resolve) => {
+      cancel = alarm(clock, clock.now() + CLOSE_LIMIT_MS, () => {
+        resolve('late');
+      });
+    });
+    try {
+      if ((await Promise.race([source.close?.(), late])) === 'late') reporter.report(stuck(source));
+    } catch (error) {
+      reporter.fault(`Closing source ${nameOfSource(source)} failed`, error);
+    } finally {
+      cancel();
+    }
   }
 
   #hostFor(source: CertificateSource): SourceHost {
@@ -109,14 +137,14 @@ export class SourceSet {
         return storage();
       },
       report: (finding) => {
-        reporter.report({ source: source.name, ...finding });
+        reporter.report({ source: nameOfSource(source), ...finding });
       },
       resolved: (code, names) => {
-        reporter.resolved(code, { source: source.name, ...(names === undefined ? {} : { names }) });
+        reporter.resolved(code, { source: nameOfSource(source), ...(names === undefined ? {} : { names }) });
       },
       changed,
       notify: (event) => {
-        reporter.notify(source.name, event);
+        reporter.notify(nameOfSource(source), event);
         changed();
       },
       listeners,
@@ -124,6 +152,16 @@ export class SourceSet {
       verifyServed,
     };
   }
+}
+
+function stuck({ name }: CertificateSource): Finding {
+  return {
+    code: 'SOURCE_FAILED',
+    severity: 'warning',
+    source: name,
+    message: `Closing source ${name} has not ended within ${CLOSE_LIMIT_MS} ms; the server goes on without it.`,
+    hint: 'What the source holds (timers, connections, leases) may stay open.',
+  };
 }
 
 /**

@@ -2,10 +2,12 @@
 import type { Credential } from './credential/credential.js';
 import { warningInstants } from './expiry.js';
 import type { Finding } from './credential/findings.js';
-import type {
-  CertificateSource,
-  ListenerAddress,
-  ManagedCertificate,
+import { credentialsOf, managedOf, type ReportFinding } from './source-readings.js';
+import {
+  type CertificateSource,
+  type ListenerAddress,
+  type ManagedCertificate,
+  nameOfSource,
 } from './sources/certificate-source.js';
 
 /** The state of a certificate. */
@@ -41,22 +43,27 @@ export interface CertificateStatus {
 /** What {@link SecureServer.status} answers. */
 export interface ServerStatus {
   readonly certificates: readonly CertificateStatus[];
-  /** What a person should know, latest last. */
-  readonly findings: readonly Finding[];
+  /** What a person should know, latest last; `count` says how often handshakes have met it. */
+  readonly findings: readonly (Finding & { readonly count?: number })[];
   /** Where the server listens. */
   readonly listeners: readonly ListenerAddress[];
 }
 
 const DAY_MS = 86_400_000;
 
-/** The certificates of a source at `now`. */
-export function certificatesOf(source: CertificateSource, now: number): CertificateStatus[] {
-  const managed = [...(source.managed?.() ?? [])];
+/** The certificates of a source at `now`; a source that cannot be read is reported and has none. */
+export function certificatesOf(
+  source: CertificateSource,
+  now: number,
+  report: ReportFinding,
+): CertificateStatus[] {
+  const name = nameOfSource(source);
+  const managed = managedOf(source, report);
   const ids = new Set(managed.map((certificate) => certificate.credential?.id));
-  const others = [...(source.list?.() ?? [])].filter((credential) => !ids.has(credential.id));
+  const others = credentialsOf(source, report).filter((credential) => !ids.has(credential.id));
   return [
-    ...managed.map((certificate) => managedStatus(certificate, source.name, now)),
-    ...others.map((credential) => credentialStatus(credential, source.name, { now })),
+    ...managed.map((certificate) => managedStatus(certificate, name, now)),
+    ...others.map((credential) => credentialStatus(credential, name, { now })),
   ];
 }
 

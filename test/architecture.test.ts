@@ -8,7 +8,7 @@ import ts from 'typescript';
 const SRC = join(__dirname, '..', 'src');
 
 /** What everybody may see: words that the whole library shares. */
-const COMMON = ['bounded-map', 'clock', 'errors', 'logger'];
+const COMMON = ['bounded-map', 'clock', 'errors', 'logger', 'promise-like'];
 
 /** For each folder what it may see besides itself: files without ending, or whole folders with a slash at the end. */
 const MAY_SEE: Readonly<Record<string, readonly string[]>> = {

@@ -5,6 +5,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { ERROR_CODES } from '../src/errors.js';
+import { type Counter, Counters, openMetrics } from '../src/metrics.js';
+import type { CertificateStatus } from '../src/status.js';
 
 const CHECKOUT = join(__dirname, '..');
 const EXAMPLES = join(CHECKOUT, 'docs', 'examples');
@@ -93,6 +95,59 @@ describe('docs/errors.md', () => {
         !/- \*\*What happened\*\*: [^]+\n- \*\*Why\*\*: [^]+\n- \*\*What to do\*\*: /.test(section),
     );
     expect(incomplete.map(([code]) => code)).toEqual([]);
+  });
+});
+
+describe('docs/metrics.md', () => {
+  const page = read('docs/metrics.md');
+  const certificate: CertificateStatus = {
+    names: ['a.test'],
+    source: 'x',
+    serialNumber: '1',
+    notAfter: '2030-01-01T00:00:00.000Z',
+    state: 'valid',
+  };
+  const text = openMetrics(new Counters(), [certificate]);
+
+  it('names every metric, and none that there is not', () => {
+    const types = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)];
+    const names = types.map(([, name, type]) => (type === 'counter' ? `${name}_total` : name));
+    const told = [...page.matchAll(/^\| `(tlsmith_\w+)`/gm)].map(([, name]) => name);
+    expect(told.sort()).toEqual(names.sort());
+  });
+
+  it('names the labels of each', () => {
+    for (const counter of Object.values(new Counters()) as Counter[]) {
+      counter.increment('x');
+      const [, name = '', label = ''] = /^(\w+)\{(\w+)="x"\}/.exec(counter.lines().at(-1) ?? '') ?? [];
+      expect(page).toMatch(new RegExp(`^\\| \`${name}\` \\| \`${label}\``, 'm'));
+    }
+    const [, labels = ''] = /^tlsmith_certificate_not_after_seconds\{(.*)\}/m.exec(text) ?? [];
+    const names = [...labels.matchAll(/(\w+)=/g)].map(([, label]) => `\`${label}\``);
+    expect(page).toContain(`| \`tlsmith_certificate_not_after_seconds\` | ${names.join(', ')} |`);
+  });
+});
+
+describe('docs/design.md', () => {
+  const page = read('docs/design.md');
+  const tree = /^## Source tree\n+```\n([^]*?)^```/m.exec(page)?.[1] ?? '';
+
+  it('has every folder and every file of the first level of src in its tree', () => {
+    const missing = readdirSync(join(CHECKOUT, 'src'), { withFileTypes: true })
+      .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+      .filter((name) => !new RegExp(`(?:^|\\s)${name.replace('.', '\\.')}(?:\\s|$)`, 'm').test(tree));
+    expect(missing).toEqual([]);
+  });
+
+  it('names no source file that there is not', () => {
+    const files = readdirSync(join(CHECKOUT, 'src'), { recursive: true, encoding: 'utf8' });
+    const named = [...page.matchAll(/[\w./-]+\.ts\b/g)].map(([name]) => name);
+    expect(named.length).toBeGreaterThan(30);
+    const strangers = named.filter(
+      (name) =>
+        !name.startsWith('test/') && !files.some((file) => file === name || file.endsWith(`/${name}`)),
+    );
+    expect(strangers).toEqual([]);
   });
 });
 

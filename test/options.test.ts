@@ -44,13 +44,66 @@ describe('createSecureServer', () => {
     ['logger', { logger: {} }],
     ['clock', { clock: {} }],
     ['nosuch', { nosuch: 1 }],
+    ['http', { http: null }],
+    ['http', { http: [] }],
+    ['http.foo', { http: { foo: 1 } }],
+    ['plainHttp', { plainHttp: null }],
+    ['unknownName', { unknownName: null }],
+    ['tlsBaseline', { tlsBaseline: null }],
+    ['maxVersion', { tlsBaseline: 'modern', maxVersion: 'TLSv1.2' }],
+    ['tlsBaseline', { tlsBaseline: 'modern', maxVersion: 'TLSv1.2' }],
+    ['ciphers', { ciphers: '' }],
+    ['ciphers', { ciphers: null }],
+    ['ciphers', { ciphers: 7 }],
+    ['groups', { groups: [''] }],
+    ['groups', { groups: 'X25519' }],
+    ['storage', { storage: null }],
+    ['storage', { storage: { ...memoryStorage(), list: undefined } }],
+    ['sessionTickets', { sessionTickets: null }],
+    ['sessionTickets', { sessionTickets: [] }],
+    ['sessionTickets.rotateMs', { sessionTickets: { rotateMs: 5_000 } }],
+    ['sessionTickets.rotateEveryMs', { sessionTickets: { rotateEveryMs: null } }],
+    ['handshakeTimeoutMs', { handshakeTimeoutMs: null }],
+    ['logger', { logger: null }],
+    ['logger', { logger: true }],
+    ['clock', { clock: null }],
   ])('names the option that is misused: %s in %j', (name, options) => {
     expect(() => createSecureServer(options, app)).toThrow(TypeError);
-    expect(() => createSecureServer(options, app)).toThrow(name);
+    expect(() => createSecureServer(options, app)).toThrow(`\`${name}\``);
   });
 
-  it('refuses options that are no object', () => {
-    expect(() => createSecureServer('443' as never)).toThrow(TypeError);
+  it.each([['443'], [null], [[]], [app]])('refuses options that are no object: %p', (options) => {
+    expect(() => createSecureServer(options as never)).toThrow(TypeError);
+    expect(() => createSecureServer(options as never)).toThrow(/options must be an object/);
+  });
+
+  it('suggests the name that was probably meant', () => {
+    expect(() => createSecureServer({ sorces: [] } as never)).toThrow(/Did you mean `sources`\?/);
+    expect(() => createSecureServer({ minversion: 'TLSv1.3' } as never)).toThrow(
+      /Did you mean `minVersion`\?/,
+    );
+    expect(() => createSecureServer({ http: { prot: 80 } } as never)).toThrow(/Did you mean `http\.port`\?/);
+    expect(() => createSecureServer({ certificate: 'a.pem' } as never)).toThrow(
+      /there is no option `certificate`\.$/,
+    );
+  });
+
+  it.each(['warn', 'isLevelEnabled'])('blames a logger whose %s cannot even be read', (member) => {
+    const log = (): void => undefined;
+    const logger = { debug: log, info: log, warn: log, error: log };
+    Object.defineProperty(logger, member, {
+      get: () => {
+        throw new Error('not today');
+      },
+    });
+    expect(() => createSecureServer({ logger }, app)).toThrow(TypeError);
+    expect(() => createSecureServer({ logger }, app)).toThrow(/`logger`.*not today/);
+  });
+
+  it('blames the highest version, not the lowest, when the baseline has set the lowest', () => {
+    const options = { tlsBaseline: 'modern', maxVersion: 'TLSv1.2' } as const;
+    expect(() => parseOptions(options)).toThrow(/^(?!.*minVersion).*maxVersion/);
+    expect(() => parseOptions({ ...options, minVersion: 'TLSv1.2' })).not.toThrow();
   });
 
   it('refuses HTTP/2 for Express, and says why', () => {
@@ -120,6 +173,15 @@ describe('the options', () => {
     expect(parseOptions({ http: { redirect: 301 } }).http).toMatchObject({ port: 80, redirect: 301 });
     expect(parseOptions({ http: -1 }).http).toBeUndefined();
     expect(parseOptions({ http: { port: -1 } }).http).toBeUndefined();
+  });
+
+  it('take a logger whose level cannot be asked for as one that wants everything', () => {
+    const log = (): void => undefined;
+    const isLevelEnabled = (): never => {
+      throw new Error('not today');
+    };
+    const logger = { debug: log, info: log, warn: log, error: log, isLevelEnabled };
+    expect(parseOptions({ logger }).logsHandshakes).toBe(true);
   });
 
   it('take a default name in any spelling', () => {

@@ -35,11 +35,6 @@ export class ApplicationCloser {
     });
   }
 
-  /** Forgets the application. */
-  release(): void {
-    this.#application.server.removeListener('session', this.#onSession);
-  }
-
   readonly #onSession = (session: Http2Session): void => {
     this.#sessions.add(session);
     session.once('close', () => this.#sessions.delete(session));

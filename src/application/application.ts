@@ -28,8 +28,6 @@ export interface Application {
   readonly protocols: readonly string[] | Uint8Array;
   /** Gives a connection whose handshake is complete to the application. */
   forward(socket: TLSSocket): void;
-  /** Gives the server its own connections back. */
-  release(): void;
 }
 
 type ConnectionListener = (socket: Socket) => void;
@@ -52,10 +50,6 @@ export function takeOver(server: AttachableServer, accept: ConnectionListener): 
     forward: (socket) => {
       if (kind === 'http') own.call(server, socket);
       else forwardSecure(server, socket);
-    },
-    release: () => {
-      server.removeListener('connection', accept);
-      server.prependListener('connection', own);
     },
   };
 }

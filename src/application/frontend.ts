@@ -13,6 +13,7 @@ import type { Reporter } from '../reporter.js';
 import { type Application, type AttachableServer, takeOver } from './application.js';
 import type { Draining } from '../listening/draining.js';
 import { ApplicationCloser } from './application-closer.js';
+import { WaitingConnections } from './waiting-connections.js';
 
 /** What a frontend needs of its server. */
 export interface FrontendOptions {
@@ -21,8 +22,9 @@ export interface FrontendOptions {
   readonly ticketKeys: TicketKeys;
   readonly sessionIdContext: string;
   readonly reporter: Reporter;
-  /** Undefined once the server has started; until then what to wait for. */
-  readonly started: () => Promise<unknown> | undefined;
+  readonly clock: Clock;
+  /** What a connection has to wait for; `closed` when it comes after the end. */
+  readonly started: () => Promise<unknown> | 'started' | 'closed';
   /** Whether a connection is the server's own check of what it serves. */
   readonly isOwnCheck: (socket: TLSSocket) => boolean;
   /** Whether facts about every handshake are wanted in the log. */
@@ -36,11 +38,12 @@ export class Frontend {
   readonly #servers: TlsServers;
   readonly #closer: ApplicationCloser;
   /** Connections that came before the start was done. */
-  readonly #waiting = new Set<Socket>();
+  readonly #waiting: WaitingConnections;
 
   /** @throws `TypeError` when the server cannot be secured */
   constructor(server: AttachableServer, options: FrontendOptions) {
     this.#options = options;
+    this.#waiting = new WaitingConnections(options.clock);
     this.application = takeOver(server, this.accept);
     this.#closer = new ApplicationCloser(this.application);
     const { settings, ticketKeys, sessionIdContext, reporter } = options;
@@ -66,22 +69,13 @@ export class Frontend {
   /** Takes a raw connection, from the application's own listener or another one. */
   readonly accept = (socket: Socket): void => {
     const started = this.#options.started();
-    if (started === undefined) {
-      this.#options.router.accept(socket, this.#servers);
-      return;
+    if (started === 'started') this.#options.router.accept(socket, this.#servers);
+    else if (started === 'closed') socket.destroy();
+    else {
+      this.#waiting.add(socket, started, () => {
+        this.#options.router.accept(socket, this.#servers);
+      });
     }
-    socket.on('error', () => {
-      // A client that leaves before the start is nobody's concern.
-    });
-    this.#waiting.add(socket);
-    socket.once('close', () => this.#waiting.delete(socket));
-    started.then(
-      () => {
-        this.#waiting.delete(socket);
-        if (!socket.destroyed) this.#options.router.accept(socket, this.#servers);
-      },
-      () => socket.destroy(),
-    );
   };
 
   /** Stops listening and ends what is idle. */
@@ -91,7 +85,7 @@ export class Frontend {
 
   /** Ends connections that wait for a start. */
   destroyWaiting(): void {
-    for (const socket of this.#waiting) socket.destroy();
+    this.#waiting.destroy();
   }
 
   /** Stops listening because the start has failed. */
@@ -122,15 +116,26 @@ export class Frontend {
 
   #handshakeFailed(error: Error, socket: TLSSocket): void {
     this.#options.reporter.handshakeFailed(error, socket.remoteAddress);
-    const { kind, server } = this.application;
-    if (kind !== 'http') server.emit('tlsClientError', error, socket);
+    // The socket is destroyed already: here it tells the application who it was, no more.
+    if (this.application.kind !== 'http') this.#tell('tlsClientError', error, socket);
+  }
+
+  /** What a listener throws must not end the process because of a stranger's handshake. */
+  #tell(event: 'tlsClientError' | 'keylog', ...facts: readonly unknown[]): void {
+    try {
+      this.application.server.emit(event, ...facts);
+    } catch (error) {
+      this.#options.reporter.fault(`A listener of the event ${event} threw`, error);
+    }
   }
 
   /** Key log lines cost something in every handshake, so they are only made once somebody listens. */
   #passKeylog(server: AttachableServer): void {
     if (this.application.kind === 'http') return;
     const enable = (): void => {
-      this.#servers.enableKeylog((line, socket) => server.emit('keylog', line, socket));
+      this.#servers.enableKeylog((line, socket) => {
+        this.#tell('keylog', line, socket);
+      });
     };
     if (server.listenerCount('keylog') > 0) enable();
     server.on('newListener', (event) => {

@@ -14,6 +14,7 @@ import { type Challenges, createChallengeServer, isValidator } from './challenge
 import type { ClientHello } from './client-hello.js';
 import { type CredentialResolver, isPromise, type Selection } from './credential-resolver.js';
 import { type FirstBytes, HELLO_TIMEOUT_MS, HelloPhase } from './hello-phase.js';
+import { readAhead } from './read-ahead.js';
 import type { TlsServers } from './tls-servers.js';
 
 /** How many connections may wait for a credential that is not there yet. */
@@ -265,35 +266,6 @@ export class ConnectionRouter {
   #turnAway(socket: Socket, code: RefusalCode, facts: Omit<RefusalFacts, 'remoteAddress'>): void {
     this.#options.refused(code, { remoteAddress: socket.remoteAddress, ...facts });
   }
-}
-
-/** What a client may send beyond its hello before it is answered. */
-const LONGEST_READ_AHEAD = 65_536;
-
-/**
- * Goes on reading while a connection waits, because a paused socket does not notice that its client has left; gives
- * everything back when the returned function is called.
- */
-function readAhead(socket: Socket): () => void {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  const onData = (chunk: Buffer): void => {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > LONGEST_READ_AHEAD) socket.destroy();
-  };
-  const onEnd = (): void => {
-    socket.destroy();
-  };
-  socket.on('data', onData);
-  socket.on('end', onEnd);
-  socket.resume();
-  return () => {
-    socket.removeListener('data', onData);
-    socket.removeListener('end', onEnd);
-    socket.pause();
-    socket.unshift(Buffer.concat(chunks));
-  };
 }
 
 /**

@@ -2,28 +2,30 @@
  * One source asked one question: whatever it does (throw, hang, answer nonsense), what comes out is a proven
  * credential, a promise of one, or nothing, and the fault is reported once.
  */
+import { createHash } from 'node:crypto';
 import { BoundedMap } from '../bounded-map.js';
 import { type Clock, alarm } from '../clock.js';
-import {
-  createCredential,
-  type Credential,
-  type CredentialInput,
-  isCredential,
-} from '../credential/credential.js';
-import type { Finding } from '../credential/findings.js';
+import { createCredential, type Credential, type CredentialInput } from '../credential/credential.js';
 import { isTlsmithError, messageOf, TlsmithError } from '../errors.js';
-import type {
-  CertificateSource,
-  Found,
-  PendingCredential,
-  SourceQuery,
+import { isPromiseLike } from '../promise-like.js';
+import {
+  type CertificateSource,
+  nameOfSource,
+  type PendingCredential,
+  type SourceQuery,
 } from '../sources/certificate-source.js';
+import { type FindingListener, OpenFindings } from './open-findings.js';
+import { isProvenCredential } from './proven-credential.js';
 
 /** How long a source may take to answer, unless it answers `pending`. */
 export const SOURCE_TIMEOUT_MS = 5_000;
 /** The longest a pending answer is waited for; sources set a shorter limit of their own. */
 const LONGEST_PENDING_MS = 120_000;
 const REMEMBERED_INPUTS = 2_000;
+/** Chains are a few kilobytes; what is larger is somebody's mistake, and would be hashed in every handshake. */
+const LARGEST_INPUT = 1_000_000;
+/** What is asked for clients without a known server name; no server name is empty. */
+const DEFAULT_QUESTION = '';
 
 /** What became of a question. */
 export type Answer = Credential | undefined | PendingAnswer;
@@ -39,9 +41,8 @@ export function isPendingAnswer(answer: Answer): answer is PendingAnswer {
 }
 
 /** What asking needs of its surroundings. */
-export interface AnswerContext {
+export interface AnswerContext extends FindingListener {
   readonly clock: Clock;
-  readonly report: (finding: Finding) => void;
 }
 
 /** Asks sources and proves what they answer. */
@@ -49,7 +50,12 @@ export class SourceAnswers {
   readonly #context: AnswerContext;
   /** Inputs already proven, so that a source that answers with PEM is not parsed in every handshake. */
   readonly #proven = new WeakMap<object, Credential>();
-  readonly #provenByText = new BoundedMap<string, Credential>(REMEMBERED_INPUTS);
+  readonly #credentials = new WeakSet<object>();
+  readonly #provenByDigest = new BoundedMap<string, Credential>(REMEMBERED_INPUTS);
+  /** Questions that a source is thinking about: nobody asks it the same meanwhile. */
+  readonly #inFlight = new Map<string, Map<CertificateSource, PendingAnswer>>();
+  /** The faults of each source that has ever had one. */
+  readonly #faults = new Map<CertificateSource, OpenFindings>();
 
   constructor(context: AnswerContext) {
     this.#context = context;
@@ -57,92 +63,119 @@ export class SourceAnswers {
 
   /** The source's answer for a server name. */
   find(source: CertificateSource, serverName: string): Answer {
-    const query = new LazyQuery(serverName);
-    return this.#answer(source, query, () => source.find(query));
+    return this.#ask(source, serverName);
   }
 
   /** The source's answer for a client without a known server name. */
   default(source: CertificateSource): Answer {
-    if (source.default === undefined) return undefined;
-    return this.#answer(source, new LazyQuery(''), () => source.default?.());
+    return this.#ask(source, DEFAULT_QUESTION);
   }
 
-  #answer(
-    source: CertificateSource,
-    query: LazyQuery,
-    ask: () => Found | undefined | Promise<Found | undefined>,
-  ): Answer {
+  #ask(source: CertificateSource, serverName: string): Answer {
+    // The size first: on a server whose sources answer at once this costs nothing.
+    const inFlight = this.#inFlight.size === 0 ? undefined : this.#inFlight.get(serverName)?.get(source);
+    if (inFlight !== undefined) return inFlight;
+    const query = new LazyQuery(source, serverName);
     try {
-      const found = ask();
-      if (found === undefined) return undefined;
-      if (isCredential(found)) return found;
-      if (isPromise(found))
-        return { settled: this.#settled(source, query, this.#within(SOURCE_TIMEOUT_MS, found)) };
-      return this.#proof(source, query, found);
+      return this.#received(query, serverName === DEFAULT_QUESTION ? source.default?.() : source.find(query));
     } catch (error) {
-      this.#reportFault(source, query.serverName, error);
-      return undefined;
-    }
-  }
-
-  /** Waits for a source; a fault becomes a report and no answer. */
-  async #settled(
-    source: CertificateSource,
-    query: LazyQuery,
-    found: Promise<Found | undefined>,
-  ): Promise<Credential | undefined> {
-    try {
-      const answer = await found;
-      if (answer === undefined || isCredential(answer)) return answer;
-      const proof = this.#proof(source, query, answer);
-      return isPendingAnswer(proof) ? await proof.settled : proof;
-    } catch (error) {
-      query.abort(error);
-      this.#reportFault(source, query.serverName, error);
+      this.#reportFault(query, error);
       return undefined;
     }
   }
 
   /** The answer may come from untyped code: nothing about it is believed. */
-  #proof(source: CertificateSource, query: LazyQuery, found: unknown): Answer {
-    if (isPending(found)) {
-      return { settled: this.#settled(source, query, this.#within(LONGEST_PENDING_MS, found.pending)) };
+  #received(query: LazyQuery, found: unknown): Answer {
+    if (found === undefined || this.#isKnown(found)) {
+      this.#answeredWell(query);
+      return found;
     }
-    return this.#prove(found);
-  }
-
-  #prove(input: unknown): Credential {
-    if (!isCredentialInput(input)) {
-      throw new TlsmithError('SOURCE_ANSWER_INVALID', 'the answer is no { cert, key } in PEM.', {
-        hint: 'Answer with { cert, key }, a credential, { pending } or undefined.',
-      });
-    }
-    const known = this.#proven.get(input) ?? this.#provenByText.get(textOf(input));
-    if (known !== undefined) return known;
-    const credential = createCredential(input);
-    this.#proven.set(input, credential);
-    this.#provenByText.set(textOf(input), credential);
+    if (isPromiseLike(found)) return this.#inFlightFor(query, this.#within(SOURCE_TIMEOUT_MS, found));
+    if (isPending(found)) return this.#inFlightFor(query, this.#within(LONGEST_PENDING_MS, found.pending));
+    const credential = this.#prove(found);
+    this.#answeredWell(query);
     return credential;
   }
 
-  #within<Value>(limitMs: number, promise: Promise<Value>): Promise<Value> {
+  /** Whether it is a credential; looked at once, because a live one is answered in every handshake. */
+  #isKnown(found: unknown): found is Credential {
+    if (typeof found !== 'object' || found === null) return false;
+    if (this.#credentials.has(found)) return true;
+    if (!isProvenCredential(found)) return false;
+    this.#credentials.add(found);
+    return true;
+  }
+
+  #inFlightFor(query: LazyQuery, found: Promise<unknown>): PendingAnswer {
+    const { source, serverName } = query;
+    const answer = { settled: this.#settled(query, found) };
+    const bySource = this.#inFlight.get(serverName) ?? new Map<CertificateSource, PendingAnswer>();
+    this.#inFlight.set(serverName, bySource.set(source, answer));
+    return answer;
+  }
+
+  /** Waits for a source; a fault becomes a report and no answer. */
+  async #settled(query: LazyQuery, found: Promise<unknown>): Promise<Credential | undefined> {
+    try {
+      const answer = await found;
+      const final = isPending(answer) ? await this.#within(LONGEST_PENDING_MS, answer.pending) : answer;
+      const credential = this.#prove(final);
+      this.#answeredWell(query);
+      return credential;
+    } catch (error) {
+      query.abort(error);
+      this.#reportFault(query, error);
+      return undefined;
+    } finally {
+      this.#forget(query);
+    }
+  }
+
+  #forget({ source, serverName }: LazyQuery): void {
+    const bySource = this.#inFlight.get(serverName);
+    bySource?.delete(source);
+    if (bySource?.size === 0) this.#inFlight.delete(serverName);
+  }
+
+  /** A proven credential, or undefined for "nothing", which databases write as null. */
+  #prove(input: unknown): Credential | undefined {
+    if (input === undefined || input === null) return undefined;
+    if (isProvenCredential(input)) return input;
+    if (!isCredentialInput(input)) throw noCredentialInput();
+    const proven = this.#proven.get(input);
+    if (proven !== undefined) return proven;
+    const digest = digestOf(input);
+    const credential = this.#provenByDigest.get(digest) ?? createCredential(input);
+    this.#proven.set(input, credential);
+    this.#provenByDigest.set(digest, credential);
+    return credential;
+  }
+
+  #within<Value>(limitMs: number, promise: PromiseLike<Value>): Promise<Value> {
     const { clock } = this.#context;
     return new Promise((resolve, reject) => {
       const cancel = alarm(clock, clock.now() + limitMs, () => {
         reject(new TlsmithError('SOURCE_TIMEOUT', `no answer within ${limitMs / 1000} seconds.`));
       });
-      promise.then(resolve, reject).finally(cancel);
+      Promise.resolve(promise).then(resolve, reject).finally(cancel);
     });
   }
 
-  #reportFault(source: CertificateSource, serverName: string, error: unknown): void {
+  #answeredWell({ source, serverName }: LazyQuery): void {
+    if (this.#faults.size > 0) this.#faults.get(source)?.answeredWell(serverName);
+  }
+
+  #reportFault({ source, serverName }: LazyQuery, error: unknown): void {
     const known = isTlsmithError(error) ? error : undefined;
-    const asked = serverName === '' ? 'its default certificate' : serverName;
-    this.#context.report({
+    const name = nameOfSource(source);
+    const asked = serverName === DEFAULT_QUESTION ? 'its default certificate' : serverName;
+    const faults = this.#faults.get(source) ?? new OpenFindings(this.#context);
+    this.#faults.set(source, faults);
+    faults.report(serverName, {
       code: known?.code ?? 'SOURCE_FAILED',
       severity: 'error',
-      source: source.name,
-      message: `Source ${source.name} was asked for ${asked} and failed: ${messageOf(error)} It is skipped for this connection.`,
+      source: name,
+      message: `Source ${name} was asked for ${asked} and failed: ${messageOf(error)} It is skipped for this connection.`,
       hint: known?.hint ?? 'Later sources answer meanwhile.',
     });
   }
@@ -150,10 +183,12 @@ export class SourceAnswers {
 
 /** A query whose AbortController is only made for sources that look at the signal. */
 class LazyQuery implements SourceQuery {
+  readonly source: CertificateSource;
   readonly serverName: string;
   #controller: AbortController | undefined;
 
-  constructor(serverName: string) {
+  constructor(source: CertificateSource, serverName: string) {
+    this.source = source;
     this.serverName = serverName;
   }
 
@@ -167,12 +202,8 @@ class LazyQuery implements SourceQuery {
   }
 }
 
-function isPromise<Value>(value: unknown): value is Promise<Value> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
-}
-
 function isPending(value: unknown): value is PendingCredential {
-  return typeof value === 'object' && value !== null && 'pending' in value && isPromise(value.pending);
+  return typeof value === 'object' && value !== null && 'pending' in value && isPromiseLike(value.pending);
 }
 
 function isCredentialInput(value: unknown): value is CredentialInput {
@@ -184,8 +215,24 @@ function isPem(value: unknown): boolean {
   return typeof value === 'string' || ArrayBuffer.isView(value);
 }
 
-function textOf({ cert, key, chain, passphrase }: CredentialInput): string {
-  return [cert, key, chain ?? '', passphrase ?? '']
-    .map((part) => Buffer.from(part as string).toString('latin1'))
-    .join('\0');
+/**
+ * Tells equal answers from others without keeping them: they hold private keys.
+ * @throws {@link TlsmithError} `SOURCE_ANSWER_INVALID` when the answer is larger than any chain and key
+ */
+function digestOf({ cert, key, chain = '', passphrase = '' }: CredentialInput): string {
+  const parts = [cert, key, chain, passphrase];
+  if (parts.reduce((size, part) => size + part.length, 0) > LARGEST_INPUT) {
+    throw new TlsmithError('SOURCE_ANSWER_INVALID', 'the answer is larger than 1 MB.', {
+      hint: 'Answer with one certificate, its chain and its key only.',
+    });
+  }
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${part.length} `).update(part);
+  return hash.digest('base64');
+}
+
+function noCredentialInput(): TlsmithError {
+  return new TlsmithError('SOURCE_ANSWER_INVALID', 'the answer is no { cert, key } in PEM.', {
+    hint: 'Answer with { cert, key }, a credential, { pending } or undefined.',
+  });
 }

@@ -56,14 +56,16 @@ class TlsCallbacks {
   }
 
   selectContext(socket: TLSSocket | undefined, serverName: string, callback: SniCallback): void {
+    const mayReplace = !asksForCertificates(socket);
     if (socket !== undefined && this.#validators.has(socket)) {
-      callback(null, this.#challengeContext(serverName));
+      callback(null, mayReplace ? this.#challengeContext(serverName) : undefined);
       return;
     }
     this.#options.resolve(serverName).then(
       (context) => {
         const isRefused = context === undefined && this.#options.refusesUnknownNames;
-        callback(isRefused ? new Error('no source has a certificate for this name') : null, context);
+        const error = isRefused ? new Error('no source has a certificate for this name') : null;
+        callback(error, mayReplace ? context : undefined);
       },
       () => {
         callback(null);
@@ -95,10 +97,33 @@ interface AlpnQuestion {
 }
 
 const HTTP1 = ['http/1.1'];
+const HTTP2 = ['h2'];
 const HTTP1_AND_2 = ['h2', 'http/1.1'];
 
-/** What the server that the options were given to can speak: HTTP/2 servers are known by `updateSettings`. */
+/**
+ * What the server that the options were given to can speak. Node keeps `ALPNProtocols` nowhere beside an
+ * `ALPNCallback`, so it is read from what only such servers have: HTTP/2 `updateSettings`, and those that take
+ * HTTP/1.1 too (`allowHTTP1`) its `requestTimeout`. A bare `tls.Server` may speak anything; no protocol can be declined
+ * from the callback without a fatal alert (RFC 7301 §3.2), so it gets what nearly all clients offer.
+ */
 function offeredBy(socket: TLSSocket | undefined): readonly string[] {
+  const server = serverOf(socket);
+  if (server === undefined || !('updateSettings' in server)) return HTTP1;
+  return 'requestTimeout' in server ? HTTP1_AND_2 : HTTP2;
+}
+
+/**
+ * Whether the server asks for client certificates. Node checks them against the trust of the context that an
+ * SNICallback answers with, not against the server's `ca`: with a context of ours, which has node's own roots, anybody
+ * with a certificate of a public authority would be authorized, and the clients that `ca` is for would not. So such a
+ * server keeps its own context.
+ */
+function asksForCertificates(socket: TLSSocket | undefined): boolean {
+  const server = serverOf(socket);
+  return server !== undefined && 'requestCert' in server && server.requestCert === true;
+}
+
+function serverOf(socket: TLSSocket | undefined): object | undefined {
   const server: unknown = socket === undefined ? undefined : Reflect.get(socket, 'server');
-  return typeof server === 'object' && server !== null && 'updateSettings' in server ? HTTP1_AND_2 : HTTP1;
+  return typeof server === 'object' && server !== null ? server : undefined;
 }

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerHttp01 } from './http01.js';
-import { httpsUrlOf, type HttpsLocation, type RedirectStatus } from './redirect.js';
+import { httpsPortOf, httpsUrlOf, type HttpsLocation, type RedirectStatus } from './redirect.js';
 
 /** What is done with a request that is no ACME challenge. */
 export type PlainAction =
@@ -23,6 +23,11 @@ export interface PlainListenerOptions {
   readonly keyAuthorizationFor: (token: string) => string | undefined;
 }
 
+const HOST_UNKNOWN = 'This server speaks HTTPS, and the request names no host to send you to.';
+/** No fault of the client's: the TLS listener is not open, or is none of ours (`tlsOptions`). */
+const PORT_UNKNOWN =
+  'This server speaks HTTPS, but this listener does not know on which port. Its operator can set `publicUrl`.';
+
 /** A node `request` listener. */
 export function plainListener(
   options: PlainListenerOptions,
@@ -34,11 +39,12 @@ export function plainListener(
       action.handler(request, response);
       return;
     }
-    const url = httpsUrlOf(request, options.location());
+    const location = options.location();
+    const url = httpsUrlOf(request, location);
     // One answer and no more on this connection: the next request should come over TLS.
     response.shouldKeepAlive = false;
-    if (url === undefined)
-      answerText(response, 400, 'This server speaks HTTPS, and the request names no host to send you to.');
+    if (httpsPortOf(location) === undefined) answerText(response, 503, PORT_UNKNOWN);
+    else if (url === undefined) answerText(response, 400, HOST_UNKNOWN);
     else if (action.type === 'redirect') redirect(response, action.status, url);
     else answerText(response, 400, `This port speaks HTTPS, but the request was plain HTTP. Use ${url}`);
   };

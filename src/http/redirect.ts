@@ -10,20 +10,27 @@ export type RedirectStatus = 301 | 302 | 308;
 export interface HttpsLocation {
   /** The port to put into redirects; undefined = no TCP port is known to be open. */
   readonly port: number | undefined;
-  /** The public origin, when it was configured: then its host is not taken from requests without one. */
+  /** The public origin, when it was configured: its port goes before, its host is for requests that name none. */
   readonly publicUrl: URL | undefined;
 }
 
 const DEFAULT_PORT = 443;
 
-/** The `https:` URL for a request, or undefined when its Host is missing or no name. */
+/** The port that clients reach HTTPS on, or undefined when nothing here knows it. */
+export function httpsPortOf({ port, publicUrl }: HttpsLocation): number | undefined {
+  return publicUrl === undefined ? port : Number(publicUrl.port || DEFAULT_PORT);
+}
+
+/**
+ * The `https:` URL for a request, or undefined when its Host is missing or no name, or the port is not known. The host
+ * that was asked for is kept, also beside a `publicUrl`: it is one of the names that clients use.
+ */
 export function httpsUrlOf(
   request: Pick<IncomingMessage, 'url' | 'headers'>,
   location: HttpsLocation,
 ): string | undefined {
   const host = hostOf(request) ?? location.publicUrl?.hostname;
-  const port =
-    location.publicUrl === undefined ? location.port : Number(location.publicUrl.port || DEFAULT_PORT);
+  const port = httpsPortOf(location);
   if (host === undefined || port === undefined) return undefined;
   const authority = isIPv6(host) ? `[${host}]` : host;
   return `https://${authority}${port === DEFAULT_PORT ? '' : `:${port}`}${pathOf(request.url ?? '/')}`;

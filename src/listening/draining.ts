@@ -18,7 +18,9 @@ export interface Draining {
 interface ClosableServer {
   readonly listening: boolean;
   close(): unknown;
+  getConnections(callback: (error: Error | null, count: number) => void): void;
   once(event: 'close', listener: () => void): unknown;
+  removeListener(event: 'close', listener: () => void): unknown;
   closeIdleConnections?(): void;
   closeAllConnections?(): void;
 }
@@ -30,12 +32,16 @@ export function drain(
   endIdleToo: () => void = () => undefined,
 ): Draining {
   const closed = new Promise<void>((resolve) => {
-    if (!server.listening) {
-      resolve();
-      return;
-    }
     server.once('close', resolve);
-    server.close();
+    if (server.listening) server.close();
+    else {
+      // One that somebody else has closed is on its way until its last connection has ended.
+      server.getConnections((error, count) => {
+        if (error === null && count > 0) return;
+        server.removeListener('close', resolve);
+        resolve();
+      });
+    }
   });
   let cancel: () => void = () => undefined;
   const endIdle = (): void => {

@@ -4,7 +4,8 @@ import type { ListenOptions } from 'node:net';
 /** As node's `server.listen` options, plus `mode`. */
 export interface ListenTarget extends ListenOptions {
   /**
-   * Permission bits of a unix socket, such as `0o660`.
+   * Permission bits of a unix socket, such as `0o660`. They are set right after it was opened: until then those of
+   * the umask hold, so that a folder which others may not enter is the surer lock.
    * @defaultValue what the umask leaves
    */
   mode?: number;
@@ -13,6 +14,7 @@ export interface ListenTarget extends ListenOptions {
 }
 
 const LARGEST_PORT = 65_535;
+const ALL_PERMISSIONS = 0o777;
 
 /**
  * Parses what was given to `listen`; undefined when it is a disabled listener (port -1).
@@ -27,9 +29,36 @@ export function parseListenTarget(target: unknown): ListenTarget | undefined {
   if (options.path === undefined && options.fd === undefined && options.port === undefined) {
     throw new TypeError('listen: one of `port`, `path` or `fd` is needed.');
   }
+  assertTypes(options);
   if (options.port === -1) return undefined;
   if (options.port !== undefined) assertPort(options.port, 'listen: `port`');
+  assertMode(options);
   return options;
+}
+
+/** Node names some of them in its own words, and takes others silently for something else. */
+function assertTypes(options: Readonly<Partial<Record<keyof ListenTarget, unknown>>>): void {
+  const { port, path, fd, host, signal } = options;
+  if (port !== undefined && path !== undefined) throw new TypeError('listen: give either `port` or `path`.');
+  if (path !== undefined && (typeof path !== 'string' || path === '')) throw wrong('path', 'a path');
+  if (host !== undefined && typeof host !== 'string') throw wrong('host', 'a name or an address');
+  if (fd !== undefined && !isWholeNumber(fd)) throw wrong('fd', 'a file descriptor');
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrong('signal', 'an AbortSignal');
+}
+
+function assertMode({ path, mode }: { readonly path?: string | undefined; readonly mode?: unknown }): void {
+  if (mode === undefined) return;
+  if (!isWholeNumber(mode) || mode > ALL_PERMISSIONS) throw wrong('mode', 'a number from 0 to 0o777');
+  // Neither a port nor an abstract socket has permissions, and who sets some counts on them.
+  if (path === undefined || path.startsWith('\0')) throw wrong('mode', 'left out unless `path` is a file');
+}
+
+function isWholeNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0;
+}
+
+function wrong(option: string, expected: string): TypeError {
+  return new TypeError(`listen: \`${option}\` must be ${expected}.`);
 }
 
 /** @throws `TypeError` when `port` is no port number */

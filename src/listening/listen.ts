@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
-import { codeOf, TlsmithError } from '../errors.js';
+import { codeOf, isTlsmithError, TlsmithError } from '../errors.js';
 import { describeTarget, listenError } from './listen-errors.js';
 import type { ListenTarget } from './listen-target.js';
 
@@ -22,7 +22,20 @@ export async function listen(server: Server, target: ListenTarget): Promise<void
   }
   assertPathLength(path);
   await openPath(server, target);
-  if (mode !== undefined) await chmod(path, mode);
+  if (mode !== undefined) await restrict(server, { path, mode });
+}
+
+/** A socket that is open to more people than was wanted is not left open. */
+async function restrict(server: Server, { path, mode }: { path: string; mode: number }): Promise<void> {
+  try {
+    await chmod(path, mode);
+  } catch (error) {
+    server.close();
+    throw new TlsmithError('LISTEN_FAILED', `Setting the mode of ${describeTarget({ path })} failed.`, {
+      cause: error,
+      path,
+    });
+  }
 }
 
 async function open(server: Server, target: ListenTarget): Promise<void> {
@@ -43,7 +56,7 @@ async function openPath(server: Server, target: ListenTarget): Promise<void> {
   try {
     await open(server, target);
   } catch (error) {
-    const isTaken = error instanceof TlsmithError && error.code === 'SOCKET_PATH_IN_USE';
+    const isTaken = isTlsmithError(error) && error.code === 'SOCKET_PATH_IN_USE';
     if (!isTaken || !(await isStale(target.path ?? ''))) throw error;
     await unlink(target.path ?? '');
     await open(server, target);

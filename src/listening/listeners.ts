@@ -24,16 +24,15 @@ export class Listeners {
   /** Remembers a server that listens, until it closes. */
   add(server: Server, protocol: ListenerAddress['protocol']): void {
     const address = server.address();
-    if (address === null || this.#open.has(server)) return;
-    this.#open.set(
-      server,
+    if (address === null) return;
+    const known = this.#open.get(server);
+    const opened: ListenerAddress =
       typeof address === 'string'
         ? { protocol, address }
-        : { protocol, address: address.address, port: address.port },
-    );
-    server.once('close', () => {
-      if (this.#open.delete(server)) this.#notify();
-    });
+        : { protocol, address: address.address, port: address.port };
+    if (known?.address === opened.address && known.port === opened.port) return;
+    this.#open.set(server, opened);
+    if (known === undefined) this.#forgetOnClose(server);
     this.#notify();
   }
 
@@ -45,6 +44,17 @@ export class Listeners {
   /** Called when the sources are closed. */
   forgetObservers(): void {
     this.#observers.clear();
+  }
+
+  #forgetOnClose(server: Server): void {
+    const onClose = (): void => {
+      // Told to listen again before its 'close' had been emitted.
+      if (server.listening) return;
+      server.removeListener('close', onClose);
+      this.#open.delete(server);
+      this.#notify();
+    };
+    server.on('close', onClose);
   }
 
   #notify(): void {

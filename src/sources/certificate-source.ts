@@ -35,7 +35,7 @@ export interface CertificateSource {
    * again. A rejection fails `start()`.
    */
   start?(host: SourceHost): Promise<void> | void;
-  /** The credential that covers `serverName`, exactly before by wildcard; undefined when there is none. */
+  /** The credential that covers `serverName`, exactly before by wildcard; undefined (or null) when there is none. */
   find(query: SourceQuery): Found | undefined | Promise<Found | undefined>;
   /** The credential for clients that send no (known) server name; undefined when there is none. */
   default?(): Found | undefined | Promise<Found | undefined>;
@@ -53,13 +53,23 @@ export interface CertificateSource {
   close?(): Promise<void> | void;
 }
 
+/** The source's name for people; never throws, whatever the source's `name` does. */
+export function nameOfSource(source: CertificateSource): string {
+  try {
+    const name: unknown = source.name;
+    return String(name);
+  } catch {
+    return 'a source without a readable name';
+  }
+}
+
 /**
  * The shortest custom source: given a server name (or undefined for clients without one), a certificate and key,
- * or undefined. Answers are cached for a minute; see `fromFunction` for another span.
+ * or nothing (undefined or null). Answers are cached for a minute; see `fromFunction` for another span.
  */
 export type SourceFunction = (
   serverName: string | undefined,
-) => CredentialInput | undefined | Promise<CredentialInput | undefined>;
+) => CredentialInput | null | undefined | Promise<CredentialInput | null | undefined>;
 
 /** What the server offers to its sources. */
 export interface SourceHost {

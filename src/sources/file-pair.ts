@@ -37,33 +37,55 @@ export function filePair(options: FilePairOptions): CertificateSource {
   let host: SourceHost | undefined;
   let credential: Credential | undefined;
 
-  const load = async (): Promise<void> => {
+  let lastRead: Promise<unknown> = Promise.resolve();
+
+  /** One read after the other: what an older one has found must not displace what a newer one has. */
+  const inOrder = (load: () => Promise<void>): Promise<void> => {
+    const loading = lastRead.then(load);
+    lastRead = loading.catch(() => undefined);
+    return loading;
+  };
+
+  /** A start tells all it finds, also of a pair that an earlier start has loaded: findings are forgotten between. */
+  const loadFor = async (startedBy: SourceHost): Promise<void> => {
+    host = startedBy;
+    credential = await readPair(options);
+    for (const finding of credential.findings) host.report(finding);
+    host.changed(credential.names);
+    host.notify({ type: 'certificate', action: 'loaded', credential });
+  };
+
+  const loadAgain = async (): Promise<void> => {
     const loaded = await readPair(options);
     const previous = credential;
     if (loaded.id === previous?.id) return;
     credential = loaded;
-    for (const finding of loaded.findings) host?.report(finding);
-    host?.changed(loaded.names);
-    host?.notify({
-      type: 'certificate',
-      action: previous === undefined ? 'loaded' : 'reloaded',
-      credential: loaded,
-      ...(previous === undefined ? {} : { previous }),
-    });
+    if (host !== undefined) tellOfReload(host, loaded, previous);
   };
 
   return {
     name: 'file-pair',
-    async start(startedBy) {
-      host = startedBy;
-      await load();
-    },
+    start: (startedBy) => inOrder(() => loadFor(startedBy)),
     find: ({ serverName }) =>
       credential !== undefined && coversName(credential, serverName) ? credential : undefined,
     default: () => credential,
     list: () => (credential === undefined ? [] : [credential]),
-    reload: load,
+    reload: () => inOrder(loadAgain),
   };
+}
+
+function tellOfReload(host: SourceHost, credential: Credential, previous: Credential | undefined): void {
+  for (const { code } of previous?.findings ?? []) {
+    if (!credential.findings.some((finding) => finding.code === code)) host.resolved(code);
+  }
+  for (const finding of credential.findings) host.report(finding);
+  host.changed(credential.names);
+  host.notify({
+    type: 'certificate',
+    action: previous === undefined ? 'loaded' : 'reloaded',
+    credential,
+    ...(previous === undefined ? {} : { previous }),
+  });
 }
 
 async function readPair(options: FilePairOptions): Promise<Credential> {

@@ -2,6 +2,7 @@
 import { BoundedMap } from '../bounded-map.js';
 import { type Clock, systemClock } from '../clock.js';
 import type { CredentialInput } from '../credential/credential.js';
+import { isPromiseLike } from '../promise-like.js';
 import type { CertificateSource, SourceFunction } from './certificate-source.js';
 
 /** Options of {@link fromFunction}. */
@@ -24,7 +25,7 @@ const DEFAULT_KEY = '';
 /**
  * A source that asks `fn`. Questions for one name share one call; a rejection is reported and not remembered.
  *
- * @param fn - given a normalised server name (undefined = for clients that send none), answers PEM or undefined
+ * @param fn - given a normalised server name (undefined = for clients that send none), answers PEM, or undefined or null
  * @throws `TypeError` when `fn` is no function or `cacheMs` no number
  * @example
  * ```ts
@@ -86,11 +87,10 @@ class FunctionSource implements CertificateSource {
     const known = this.#remembered.get(key);
     if (known !== undefined && now < known.until) return known.answer;
     const answer = this.#fn(key === DEFAULT_KEY ? undefined : key);
-    if (!isPromise(answer)) {
-      if (this.#cacheMs > 0) this.#remembered.set(key, { answer, until: now + this.#cacheMs });
-      return answer;
-    }
-    return this.#askOnce(key, answer);
+    if (isPromiseLike(answer)) return this.#askOnce(key, Promise.resolve(answer).then(undefinedForNull));
+    const settled = undefinedForNull(answer);
+    if (this.#cacheMs > 0) this.#remembered.set(key, { answer: settled, until: now + this.#cacheMs });
+    return settled;
   }
 
   /** While the function thinks, everyone who asks for the name shares its promise; then its answer is remembered. */
@@ -114,6 +114,7 @@ class FunctionSource implements CertificateSource {
   }
 }
 
-function isPromise(value: unknown): value is Promise<CredentialInput | undefined> {
-  return typeof value === 'object' && value !== null && 'then' in value;
+/** Databases say null for a row that is not there. */
+function undefinedForNull(answer: CredentialInput | null | undefined): CredentialInput | undefined {
+  return answer ?? undefined;
 }

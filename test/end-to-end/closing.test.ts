@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
+import { Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { WebSocketServer } from 'ws';
 import {
@@ -340,6 +341,229 @@ describe('close()', () => {
     };
     const { secure } = await serving(answer, { sources: [failing, pemPair(pair)] });
     await secure.close();
+    expect(secure.server.listening).toBe(false);
+  });
+});
+
+/** A source whose first start is over when the test says so; it tells what is asked of it. */
+function slowSource() {
+  const calls: string[] = [];
+  let release: () => void = () => undefined;
+  const source: CertificateSource = {
+    name: 'slow',
+    start: () => {
+      calls.push('start');
+      if (calls.length > 1) return undefined;
+      return new Promise<void>((resolve) => (release = resolve));
+    },
+    find: () => pair,
+    close: () => {
+      calls.push('close');
+    },
+  };
+  return {
+    source,
+    calls,
+    release: () => {
+      release();
+    },
+  };
+}
+
+describe('what was asked for before close()', () => {
+  it.each([
+    ['listen()', (secure: SecureServer) => secure.listen(loopback)],
+    ['start()', (secure: SecureServer) => secure.start()],
+    ['ready()', (secure: SecureServer) => secure.ready()],
+  ])('by %s is rejected as CLOSED, and nothing is opened', async (_, ask) => {
+    const secure = keep(createSecureServer({ sources: pemPair(pair), logger: false }, answer));
+    const outcome = expect(ask(secure)).rejects.toMatchObject({ code: 'CLOSED' });
+    await secure.close();
+    await outcome;
+    expect(secure.server.listening).toBe(false);
+    expect(() => secure.tlsOptions).toThrow(expect.objectContaining({ code: 'NOT_STARTED' }));
+  });
+  it('by listen() during another close() is rejected as CLOSED', async () => {
+    const { secure } = await serving();
+    const first = secure.close();
+    const outcome = expect(secure.listen(loopback)).rejects.toMatchObject({ code: 'CLOSED' });
+    await Promise.all([first, secure.close()]);
+    await outcome;
+    expect(secure.server.listening).toBe(false);
+  });
+  it('by ready() does not go on waiting for a certificate', async () => {
+    const source: CertificateSource = {
+      name: 'pending',
+      find: () => undefined,
+      ready: () => new Promise(() => undefined),
+    };
+    const { secure } = await serving(answer, { sources: source });
+    const outcome = expect(secure.ready()).rejects.toMatchObject({ code: 'CLOSED' });
+    await secure.close();
+    await outcome;
+  });
+});
+
+describe('a start that close() has given up', () => {
+  it('is waited for no longer than graceMs', async () => {
+    const { source } = slowSource();
+    const secure = createSecureServer({ sources: source, logger: false, clock: manualClock() }, answer);
+    const outcome = expect(secure.start()).rejects.toMatchObject({ code: 'CLOSED' });
+    await secure.close({ graceMs: 0 });
+    await outcome;
+  });
+  it('is over before the sources are started again, and does not close them under the next run', async () => {
+    const clock = manualClock();
+    const { source, calls, release } = slowSource();
+    const secure = keep(createSecureServer({ sources: source, logger: false, clock }, answer));
+    const outcome = expect(secure.start()).rejects.toMatchObject({ code: 'CLOSED' });
+    const closing = secure.close();
+    await clock.advance(10_000);
+    await closing;
+    await outcome;
+    const listening = secure.listen(loopback);
+    await clock.advance(1_500);
+    expect(calls).toEqual(['start', 'close']);
+    release();
+    await listening;
+    await clock.advance(1_000);
+    expect(calls).toEqual(['start', 'close', 'start']);
+    const page = await nodeHttps({ port: portOf(secure.server), host: 'a.test', caPem: ca.rootPem });
+    expect(page.body).toBe('page');
+  });
+});
+
+describe('a source', () => {
+  it('that was never started is not closed', async () => {
+    const { source, calls } = slowSource();
+    await createSecureServer({ sources: source, logger: false }, answer).close();
+    expect(calls).toEqual([]);
+  });
+  it('is closed once when listen() fails', async () => {
+    const { secure: other, port } = await serving();
+    const { source, calls, release } = slowSource();
+    const secure = keep(createSecureServer({ sources: source, logger: false }, answer));
+    const outcome = expect(secure.listen({ ...loopback, port })).rejects.toMatchObject({
+      code: 'PORT_IN_USE',
+    });
+    await until(() => calls.length === 1, 'the start');
+    release();
+    await outcome;
+    await secure.close();
+    expect(calls).toEqual(['start', 'close']);
+    await other.close();
+  });
+  it('is closed once when its start fails', async () => {
+    let closes = 0;
+    const source: CertificateSource = {
+      name: 'failing',
+      start: () => Promise.reject(new Error('no database')),
+      find: () => undefined,
+      close: () => {
+        closes += 1;
+      },
+    };
+    const secure = keep(createSecureServer({ sources: source, logger: false }, answer));
+    await expect(secure.listen(loopback)).rejects.toMatchObject({ code: 'SOURCE_FAILED' });
+    await secure.close();
+    expect(closes).toBe(1);
+  });
+  it('whose close() never ends is given up after five seconds, and said to have failed', async () => {
+    const clock = manualClock();
+    const source: CertificateSource = {
+      name: 'stuck',
+      find: () => pair,
+      close: () => new Promise(() => undefined),
+    };
+    const { secure } = await serving(answer, { sources: source, clock });
+    let isClosed = false;
+    const closing = secure.close({ graceMs: 0 }).then(() => (isClosed = true));
+    await clock.advance(4_999);
+    expect(isClosed).toBe(false);
+    await until(() => !secure.server.listening, 'the server to close');
+    await clock.advance(1);
+    await closing;
+    expect(secure.status().findings).toEqual([
+      expect.objectContaining({ code: 'SOURCE_FAILED', source: 'stuck' }),
+    ]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('a connection', () => {
+  it('handed over after close() is destroyed and starts nothing', async () => {
+    const { source, calls, release } = slowSource();
+    const secure = keep(createSecureServer({ sources: source, logger: false }, answer));
+    const listening = secure.listen(loopback);
+    await until(() => calls.length === 1, 'the start');
+    release();
+    await listening;
+    await secure.close();
+    const socket = new Socket();
+    secure.server.emit('connection', socket);
+    await gone(socket);
+    expect(calls).toEqual(['start', 'close']);
+  });
+  it('handed over while close() waits for a start is destroyed and starts nothing', async () => {
+    const { source, calls, release } = slowSource();
+    const secure = keep(createSecureServer({ sources: source, logger: false }, answer));
+    const outcome = expect(secure.start()).rejects.toMatchObject({ code: 'CLOSED' });
+    await until(() => calls.length === 1, 'the start');
+    const closing = secure.close();
+    const socket = new Socket();
+    secure.server.emit('connection', socket);
+    await gone(socket);
+    release();
+    await closing;
+    await outcome;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(calls).toEqual(['start', 'close']);
+  });
+  it('that waits for a start ends when its client leaves', async () => {
+    const { source } = slowSource();
+    const secure = keep(createSecureServer({ sources: source, logger: false }, answer));
+    secure.server.listen(0, '127.0.0.1');
+    await once(secure.server, 'listening');
+    const accepted = once(secure.server, 'connection') as Promise<[Socket]>;
+    const client = keep(await tcp(portOf(secure.server)));
+    const [socket] = await accepted;
+    client.write('half a hello');
+    client.destroy();
+    await gone(socket);
+  });
+  it('that waits for a start is destroyed after thirty seconds', async () => {
+    const clock = manualClock();
+    const { source } = slowSource();
+    const secure = keep(createSecureServer({ sources: source, logger: false, clock }, answer));
+    const socket = new Socket();
+    secure.server.emit('connection', socket);
+    await clock.advance(29_999);
+    expect(socket.destroyed).toBe(false);
+    await clock.advance(1);
+    expect(socket.destroyed).toBe(true);
+    await secure.close({ graceMs: 0 });
+    expect(clock.pendingTimers).toBe(0);
+  });
+  it('beyond a thousand that wait for a start is destroyed at once', () => {
+    const { source } = slowSource();
+    const secure = keep(createSecureServer({ sources: source, logger: false }, answer));
+    const sockets = Array.from({ length: 1_001 }, () => new Socket());
+    for (const socket of sockets) secure.server.emit('connection', socket);
+    expect(sockets.map(({ destroyed }) => destroyed).indexOf(true)).toBe(1_000);
+  });
+});
+
+describe('the options of close()', () => {
+  it.each([NaN, -1, 'x', null])('with graceMs %p are a TypeError', async (graceMs) => {
+    const { secure } = await serving();
+    await expect(secure.close({ graceMs: graceMs as number })).rejects.toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringContaining('graceMs') }),
+    );
+    expect(secure.server.listening).toBe(true);
+  });
+  it('may be null', async () => {
+    const { secure } = await serving();
+    await secure.close(null as unknown as object);
     expect(secure.server.listening).toBe(false);
   });
 });

@@ -228,6 +228,20 @@ describe('expiry', () => {
   });
 });
 
+describe('an expired certificate that was served', () => {
+  it('is a finding until a good one has been loaded', async () => {
+    const expired = await ca.issue({
+      ...{ names: ['a.test'], notBefore: Date.now() - 30 * DAY_MS, notAfter: Date.now() - DAY_MS },
+    });
+    const { secure, source, port } = await serving();
+    source.swap(expired);
+    await tls(port, { servername: 'a.test', rejectUnauthorized: false }).then((socket) => socket.destroy());
+    expect(secure.status().findings).toMatchObject([{ code: 'TLS_CERT_EXPIRED', source: 'swappable' }]);
+    source.swap(other);
+    expect(secure.status().findings).toEqual([]);
+  });
+});
+
 describe('status()', () => {
   it('describes certificates, findings and listeners, and is JSON', async () => {
     const { secure, source, port, clock } = await serving();
@@ -310,6 +324,37 @@ function parseOpenMetrics(text: string): Map<string, Family> {
   }
   return families;
 }
+
+describe('a source that cannot say what it has', () => {
+  it('ends neither the process nor the server, and is reported', async () => {
+    const failing = (): never => {
+      throw new Error('no database');
+    };
+    const custom = { name: 'custom', find: () => undefined, list: failing, managed: failing };
+    const { secure, clock, port } = await serving({ sources: [custom, pemPair(pair)] });
+    await clock.advance(2 * 3_600_000);
+    const { certificates, findings } = secure.status();
+    expect(certificates).toMatchObject([{ source: 'pem-pair', names: ['a.test'] }]);
+    expect(findings).toMatchObject([{ code: 'SOURCE_FAILED', source: 'custom' }]);
+    expect(secure.metrics()).toContain('a.test');
+    expect(secure.urls).toEqual([expect.stringContaining(String(port))]);
+  });
+});
+
+describe('strict', () => {
+  it('refuses to start as often as it is tried', async () => {
+    await withTemporaryFolder(async (folder) => {
+      const nameless = await ca.issue({ names: [] });
+      const { certFile, keyFile } = await nameless.writeTo(folder.path, 'nameless');
+      const secure = keep(
+        createSecureServer({ sources: filePair({ certFile, keyFile }), strict: true, logger: false }),
+      );
+      for (const attempt of ['first', 'second']) {
+        await expect(secure.start().then(() => attempt)).rejects.toMatchObject({ code: 'TLS_CERT_NO_NAMES' });
+      }
+    });
+  });
+});
 
 describe('metrics()', () => {
   it('is OpenMetrics text that counts what has happened', async () => {

@@ -461,6 +461,19 @@ describe('attach', () => {
     ).rejects.toThrow();
     expect((await failure)[0]).toMatchObject({ code: expect.stringMatching(/^ERR_SSL|ECONNRESET/) });
   });
+  it('survives listeners of tlsClientError and keylog that throw', async () => {
+    const server = keep(createHttpsServer(sayVersion));
+    const throwing = (): never => {
+      throw new Error('a listener of the application');
+    };
+    server.on('tlsClientError', throwing).on('keylog', throwing);
+    secured(server);
+    const port = await listens(server);
+    await expect(
+      tls(port, { ...trusting(), maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA' }),
+    ).rejects.toThrow();
+    expect(await http1(port)).toContain('HTTP/1.1');
+  });
   it('keeps headersTimeout of an attached http.Server working', async () => {
     const server = keep(
       createHttpServer(
@@ -538,6 +551,30 @@ describe('listening', () => {
     expect(secure.status().listeners).toEqual([
       { protocol: 'https', address: '127.0.0.1', port: portOf(secure.server) },
     ]);
+  });
+  it('opens the companion listener too, on the same host, when the user calls listen() of secure.server', async () => {
+    const secure = secured(sayVersion, { http: 0 });
+    await listens(secure.server);
+    await until(() => secure.status().listeners.length === 2, 'the companion listener');
+    const companion = secure.status().listeners.find(({ protocol }) => protocol === 'http');
+    expect(companion).toMatchObject({ address: '127.0.0.1' });
+    const closed = once(secure.server, 'close');
+    secure.server.close();
+    await closed;
+    await until(() => secure.status().listeners.length === 0, 'the companion listener to close');
+    await expect(tcp(companion?.port ?? 0)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+  it('closes the server and says why when the companion listener cannot be opened', async () => {
+    const other = keep(createHttpServer());
+    const port = await listens(other);
+    const secure = secured(sayVersion, { http: { port, host: '127.0.0.1' } });
+    const failures: FailedEvent[] = [];
+    secure.on('failed', (event) => failures.push(event));
+    const closed = once(secure.server, 'close');
+    secure.server.listen(0, '127.0.0.1');
+    await closed;
+    expect(failures.map(({ error }) => error.code)).toEqual(['PORT_IN_USE']);
+    await until(() => secure.status().listeners.length === 0, 'the server to close');
   });
   it('lets connections wait for a start that takes its time', async () => {
     let release: () => void = () => undefined;

@@ -1,6 +1,7 @@
 // Where a server listens, and what is said when it cannot.
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
+import { unlinkSync } from 'node:fs';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
@@ -13,6 +14,7 @@ import {
   type SecureServer,
   type SecureServerOptions,
 } from '../../src/index.js';
+import { listen } from '../../src/listening/listen.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { curl, nodeHttps, sClient } from '../support/clients.js';
 import { until } from '../support/manual-clock.js';
@@ -140,6 +142,41 @@ describe('a port', () => {
     await expect(tcp(opened[0] ?? 0)).rejects.toMatchObject(refused);
     expect(secure.status().listeners).toEqual([]);
   });
+  it('of the companion that is taken leaves nothing that the next listen() stumbles over', async () => {
+    const other = await taken();
+    const secure = secured({ http: { port: portOf(other), host: '127.0.0.1' } });
+    for (let round = 0; round < 3; round += 1) {
+      await expect(secure.listen(loopback)).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+      expect(secure.status().listeners).toEqual([]);
+    }
+    other.close();
+    await once(other, 'close');
+    await secure.listen(loopback);
+    expect(secure.status().listeners).toHaveLength(2);
+  });
+  it.each([
+    ['is just being closed', () => Promise.resolve()],
+    ['has just been closed', (server: Server) => once(server, 'close')],
+  ])('is opened anew when the server %s', async (_, before) => {
+    const secure = await secured().listen(loopback);
+    secure.server.close();
+    await before(secure.server);
+    await secure.listen(loopback);
+    await new Promise((resolve) => setImmediate(resolve));
+    const port = portOf(secure.server);
+    expect(secure.status().listeners).toEqual([{ protocol: 'https', address: '127.0.0.1', port }]);
+    expect(await nodeHttps({ port, host: 'a.test', caPem: ca.rootPem })).toMatchObject({ body: 'page' });
+  });
+  it('that is taken does not fail a listen() that was called meanwhile', async () => {
+    const other = await taken();
+    const secure = secured();
+    const first = expect(secure.listen({ ...loopback, port: portOf(other) })).rejects.toMatchObject({
+      code: 'PORT_IN_USE',
+    });
+    await secure.listen(loopback);
+    await first;
+    expect(secure.status().listeners).toHaveLength(1);
+  });
   it('that needs privileges rejects with PORT_PRIVILEGED and says what helps', async () => {
     const start = Number(await readFile('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
     const isolated = [
@@ -250,6 +287,19 @@ describe('a unix socket', () => {
     });
     expect(await readFile(folder.file('data'), 'utf8')).toBe('precious');
   });
+  it('whose mode cannot be set is closed again', async () => {
+    const folder = await folderForTest();
+    const path = folder.file('tls.sock');
+    const server = keep(createServer());
+    server.once('listening', () => {
+      unlinkSync(path);
+    });
+    await expect(listen(server, { path, mode: 0o600 })).rejects.toMatchObject({
+      ...{ code: 'LISTEN_FAILED', path },
+      cause: { code: 'ENOENT' },
+    });
+    expect(server.listening).toBe(false);
+  });
   it('path that is too long is refused with its length', async () => {
     const path = `/tmp/${'x'.repeat(120)}`;
     await expect(secured().listen({ path })).rejects.toMatchObject({
@@ -261,6 +311,25 @@ describe('a unix socket', () => {
     await expect(secured().listen({ path: '/nonexistent/tls.sock' })).rejects.toMatchObject({
       code: 'LISTEN_FAILED',
     });
+  });
+});
+
+describe('what listen() is given', () => {
+  it.each<[string, object]>([
+    ['port', { port: 0, path: '/tmp/x.sock' }],
+    ['path', { path: 5 }],
+    ['host', { port: 0, host: 5 }],
+    ['signal', { port: 0, signal: 5 }],
+    ['fd', { fd: -1 }],
+    ['mode', { path: '/tmp/x.sock', mode: 'bad' }],
+    ['mode', { path: '/tmp/x.sock', mode: 0o1000 }],
+    ['mode', { path: '/tmp/x.sock', mode: -1 }],
+    ['mode', { path: '\0abstract', mode: 0o600 }],
+    ['mode', { port: 0, mode: 0o600 }],
+  ])('is a TypeError that names %s for %j', async (option, target) => {
+    await expect(secured().listen(target)).rejects.toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringContaining(`\`${option}\``) }),
+    );
   });
 });
 

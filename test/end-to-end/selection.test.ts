@@ -215,6 +215,14 @@ describe('a client without a known name', () => {
   });
 });
 
+describe('defaultName', () => {
+  it('that no certificate covers makes start() reject, also when a function answers everything', async () => {
+    const pair = await pairOf('same');
+    const secure = keep(createSecureServer({ logger: false, sources: () => pair, defaultName: 'b.test' }));
+    await expect(secure.start()).rejects.toMatchObject({ code: 'DEFAULT_NAME_NOT_COVERED' });
+  });
+});
+
 describe("unknownName 'reject'", () => {
   async function rejecting(): Promise<Listening> {
     return serving({
@@ -345,8 +353,6 @@ describe('a source that misbehaves', () => {
     ['rejects', 'SOURCE_FAILED', () => Promise.reject(new Error('no database'))],
     ['answers a number', 'SOURCE_ANSWER_INVALID', nonsense(42)],
     ['answers text', 'SOURCE_ANSWER_INVALID', nonsense('certificate')],
-    ['answers null', 'SOURCE_ANSWER_INVALID', nonsense(null)],
-    ['answers a promise of null', 'SOURCE_ANSWER_INVALID', nonsense(Promise.resolve(null))],
     ['answers an empty object', 'SOURCE_ANSWER_INVALID', nonsense({})],
     ['answers with no promise as pending', 'SOURCE_ANSWER_INVALID', nonsense({ pending: 7 })],
     [
@@ -367,6 +373,21 @@ describe('a source that misbehaves', () => {
     expect(secure.status().findings).toMatchObject(
       expect.arrayContaining([expect.objectContaining({ code, source: 'bad' })]),
     );
+  });
+  it.each<readonly [string, unknown]>([
+    ['null', null],
+    ['a promise of null', Promise.resolve(null)],
+  ])('that answers %s has nothing to be reported', async (_what, nothing) => {
+    const find = nonsense(nothing);
+    const { port, secure } = await serving({
+      sources: [
+        { name: 'empty', find, default: find },
+        pairsSource([await pairOf('good')], { isDefault: true }),
+      ],
+    });
+    expect(await served(port, 'a.test')).toBe('good');
+    expect(await served(port, NO_SNI)).toBe('good');
+    expect(secure.status().findings).toEqual([]);
   });
   it('that answers a key of another certificate is skipped and reported', async () => {
     const [one, other] = [await pairOf('one'), await pairOf('other')];

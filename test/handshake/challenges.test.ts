@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { createSecureContext, createServer, type Server, type TlsOptions } from 'node:tls';
+import { createSecureContext, createServer } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Challenges, isValidator } from '../../src/handshake/challenges.js';
 import { TicketKeys } from '../../src/handshake/ticket-keys.js';
@@ -159,16 +159,6 @@ describe('a validator in in-handshake mode', () => {
     });
   });
 
-  it('offers HTTP/2 where the server that was given the options speaks it', async () => {
-    const { port } = await inHandshakeServer({}, (options) => {
-      const server = createServer(options);
-      return Object.assign(server, { updateSettings: () => undefined });
-    });
-    expect(
-      (await handshake(port, { servername: 'a.test', ALPNProtocols: ['h2', 'http/1.1'] })).protocol,
-    ).toBe('h2');
-  });
-
   it('is refused by callbacks that node calls without a socket', () => {
     const options = inHandshakeOptions({
       ...partsOf(new Challenges()),
@@ -206,7 +196,6 @@ function partsOf(
 
 async function inHandshakeServer(
   overrides: Partial<InHandshakeOptions> = {},
-  create: (options: TlsOptions) => Server = createServer,
 ): Promise<{ port: number; challenges: Challenges; real: string }> {
   const challenges = new Challenges();
   const credential = await credentialFor('a.test');
@@ -221,7 +210,7 @@ async function inHandshakeServer(
     refusesUnknownNames: false,
     ...overrides,
   });
-  const server = create(options);
+  const server = createServer(options);
   server.on('secureConnection', (socket) => socket.end());
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   server.listen(0, '127.0.0.1');

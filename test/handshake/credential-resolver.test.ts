@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Credential } from '../../src/credential/credential.js';
+import type { Finding } from '../../src/credential/findings.js';
 import { answering, credentialFor, credentialLike, resolverOver, sourceOf } from './support/sources.js';
 
 const DAY_MS = 86_400_000;
@@ -167,5 +168,74 @@ describe('round 2, no name or an unknown one', () => {
     await expect(Promise.resolve(byName.resolver.default(undefined))).resolves.toBe(credential);
     const known = resolverOver([answering(() => Promise.resolve(credential))], { defaultName: 'a.test' });
     await expect(Promise.resolve(known.resolver.default(undefined))).resolves.toBe(credential);
+  });
+
+  it('says nothing of a function that answers the same for its address, too', async () => {
+    const foreign = await credentialFor('b.test');
+    for (const answer of [foreign, Promise.resolve(foreign)]) {
+      const source = { name: 'same', find: () => answer, default: () => foreign };
+      const { resolver, findings } = resolverOver([source]);
+      await expect(Promise.resolve(resolver.default('127.0.0.1'))).resolves.toBe(foreign);
+      expect(findings).toEqual([]);
+    }
+  });
+
+  it('asks for an address without certificate once in five seconds, and anew when certificates change', async () => {
+    const credential = await credentialFor('127.0.0.1');
+    const asked: string[] = [];
+    const answers: Credential[] = [];
+    const source = answering(({ serverName }) => {
+      asked.push(serverName);
+      return Promise.resolve(answers[0]);
+    });
+    const { resolver, clock } = resolverOver([source]);
+    await Promise.all([resolver.default('127.0.0.1'), resolver.default('127.0.0.1')]);
+    await resolver.default('127.0.0.1');
+    expect(asked).toEqual(['127.0.0.1']);
+    await clock.advance(5_000);
+    await resolver.default('127.0.0.1');
+    expect(asked).toHaveLength(2);
+    answers.push(credential);
+    resolver.changed();
+    expect(resolver.default('127.0.0.1', { mayWait: false })).toBeUndefined();
+    await expect(Promise.resolve(resolver.default('127.0.0.1'))).resolves.toBe(credential);
+  });
+});
+
+describe('what is told of a lesser certificate', () => {
+  it('names its source, and is taken back when the name is answered well or not at all', async () => {
+    const foreign = await credentialFor('b.test');
+    const resolved: Finding[] = [];
+    const answers: (Credential | undefined)[] = [foreign, await credentialFor('a.test'), foreign, undefined];
+    const { resolver, findings } = resolverOver([answering(() => answers.shift(), 'function')], {
+      resolved: (finding) => resolved.push(finding),
+    });
+    await resolver.find('a.test');
+    expect(findings).toMatchObject([{ code: 'SOURCE_ANSWER_INVALID', source: 'function' }]);
+    await resolver.find('a.test');
+    expect(resolved).toHaveLength(1);
+    await resolver.find('a.test');
+    await resolver.find('a.test');
+    expect(resolved).toEqual(findings);
+  });
+
+  it('is taken back when certificates change, and told again if it still holds', async () => {
+    const expired = await credentialLike({
+      names: ['a.test'],
+      notBefore: Date.now() - 9 * DAY_MS,
+      notAfter: Date.now() - DAY_MS,
+    });
+    const resolved: Finding[] = [];
+    const { resolver, findings } = resolverOver([sourceOf(expired)], {
+      resolved: (finding) => resolved.push(finding),
+    });
+    await resolver.find('a.test');
+    resolver.changed();
+    expect(resolved).toEqual(findings);
+    await resolver.find('a.test');
+    expect(findings).toMatchObject([
+      { code: 'TLS_CERT_EXPIRED', source: 'test' },
+      { code: 'TLS_CERT_EXPIRED', source: 'test' },
+    ]);
   });
 });

@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Credential } from '../../src/credential/credential.js';
+import type { Finding } from '../../src/credential/findings.js';
 import { isPendingAnswer, SOURCE_TIMEOUT_MS } from '../../src/handshake/source-answers.js';
 import type { Found } from '../../src/sources/certificate-source.js';
 import { testCa } from '../support/certificates.js';
+import { settled } from '../support/manual-clock.js';
 import { answering, credentialFor, resolverOver, sourceOf } from './support/sources.js';
 
 describe('a source', () => {
@@ -48,7 +50,6 @@ describe('a source', () => {
 
   it.each<readonly [string, unknown]>([
     ['a number', 7],
-    ['null', null],
     ['text', 'certificate'],
     ['an object without key', { cert: 'x' }],
     ['an object whose key is no text', { cert: 'x', key: 7 }],
@@ -120,6 +121,157 @@ describe('a source', () => {
     expect(resolver.default(undefined)).toBeUndefined();
     expect(findings[0]?.message).toContain('its default certificate');
   });
+});
+
+describe('a source without an answer', () => {
+  it('may say null, as databases do, at once, later or pending', async () => {
+    const credential = await credentialFor('a.test');
+    for (const nothing of [null, Promise.resolve(null), { pending: Promise.resolve(null) }]) {
+      const { resolver, findings } = resolverOver([
+        answering(() => nothing as unknown as undefined),
+        sourceOf(credential),
+      ]);
+      await expect(Promise.resolve(resolver.find('a.test'))).resolves.toBe(credential);
+      expect(findings).toEqual([]);
+    }
+  });
+});
+
+describe('what a source throws', () => {
+  it.each<readonly [string, () => unknown]>([
+    ['an object without prototype', () => Object.create(null) as unknown],
+    [
+      'an error whose message throws',
+      () =>
+        Object.defineProperty(new Error(), 'message', {
+          get: () => {
+            throw new Error('no');
+          },
+        }),
+    ],
+  ])('may be %s, and still only costs its answer', async (_what, make) => {
+    const credential = await credentialFor('a.test');
+    for (const find of [
+      () => {
+        throw make();
+      },
+      () => Promise.reject(make()),
+    ]) {
+      const { resolver, findings } = resolverOver([answering(find), sourceOf(credential)]);
+      await expect(Promise.resolve(resolver.find('a.test'))).resolves.toBe(credential);
+      expect(findings).toMatchObject([
+        { code: 'SOURCE_FAILED', message: expect.stringContaining('cannot be printed') as unknown },
+      ]);
+    }
+  });
+
+  it('is reported even when its name and its default cannot be read', async () => {
+    const broken = {
+      get name(): string {
+        throw new Error('no name');
+      },
+      find: () => undefined,
+      get default(): () => undefined {
+        throw new Error('no default');
+      },
+    };
+    const { resolver, findings } = resolverOver([broken, sourceOf(await credentialFor('a.test'))]);
+    expect(resolver.default(undefined)).toMatchObject({ names: ['a.test'] });
+    expect(findings).toMatchObject([{ code: 'SOURCE_FAILED', source: 'a source without a readable name' }]);
+  });
+});
+
+describe('a fault of a source', () => {
+  it('is taken back when the same question is answered well', async () => {
+    const credential = await credentialFor('a.test');
+    let isDown = true;
+    const resolved: Finding[] = [];
+    const source = answering(({ serverName }) => {
+      if (isDown) throw new Error('down');
+      return serverName === 'a.test' ? Promise.resolve(credential) : undefined;
+    }, 'database');
+    const { resolver, findings } = resolverOver([source], { resolved: (finding) => resolved.push(finding) });
+    await resolver.find('a.test');
+    isDown = false;
+    await resolver.find('b.test');
+    expect(resolved).toEqual([]);
+    await resolver.find('a.test');
+    expect(resolved).toEqual(findings);
+    expect(findings).toMatchObject([{ code: 'SOURCE_FAILED', source: 'database' }]);
+  });
+
+  it('gives way to another fault of the same question', async () => {
+    let isDown = true;
+    const resolved: string[] = [];
+    const source = answering(() => {
+      if (isDown) throw new Error('down');
+      return 7 as unknown as Found;
+    });
+    const { resolver, findings } = resolverOver([source], { resolved: ({ code }) => resolved.push(code) });
+    await resolver.find('a.test');
+    isDown = false;
+    await resolver.find('a.test');
+    await resolver.find('b.test');
+    expect(findings.map(({ code }) => code)).toEqual([
+      'SOURCE_FAILED',
+      'SOURCE_ANSWER_INVALID',
+      'SOURCE_ANSWER_INVALID',
+    ]);
+    expect(resolved).toEqual(['SOURCE_FAILED']);
+  });
+});
+
+describe('an answer of untyped code', () => {
+  it('that is larger than 1 MB is refused', async () => {
+    const { cert, key } = await (await testCa()).issue({ names: ['a.test'] });
+    const { resolver, findings } = resolverOver([
+      answering(() => ({ cert: `${cert}${'\n'.repeat(1_000_000)}`, key })),
+    ]);
+    expect(resolver.find('a.test')).toBeUndefined();
+    expect(findings).toMatchObject([
+      { code: 'SOURCE_ANSWER_INVALID', message: expect.stringContaining('1 MB') as unknown },
+    ]);
+  });
+
+  it('that forges the brand of a credential is not believed', () => {
+    const forged = { [Symbol.for('tlsmith.credential')]: true };
+    const { resolver, findings } = resolverOver([answering(() => forged as unknown as Credential)]);
+    expect(resolver.find('a.test')).toBeUndefined();
+    expect(findings.map(({ code }) => code)).toEqual(['SOURCE_ANSWER_INVALID']);
+  });
+});
+
+describe('a name that a source is thinking about', () => {
+  it('is not asked again for clients that may not wait; the next source answers them', async () => {
+    const credential = await credentialFor('a.test', 'b.test');
+    const asked: string[] = [];
+    let settle: () => void = () => undefined;
+    const slow = answering(({ serverName }) => {
+      asked.push(serverName);
+      return new Promise<undefined>((resolve) => {
+        settle = () => {
+          resolve(undefined);
+        };
+      });
+    });
+    const { resolver } = resolverOver([slow, slowOf(asked), sourceOf(credential)]);
+    void resolver.find('a.test');
+    expect(resolver.find('a.test', { mayWait: false })).toBe(credential);
+    expect(resolver.find('a.test', { mayWait: false })).toBe(credential);
+    expect(resolver.find('b.test', { mayWait: false })).toBe(credential);
+    expect(asked).toEqual(['a.test', 'second a.test', 'b.test', 'second b.test']);
+    settle();
+    await settled();
+    expect(resolver.find('b.test', { mayWait: false })).toBe(credential);
+    expect(asked.slice(4)).toEqual(['b.test']);
+  });
+
+  function slowOf(asked: string[]): ReturnType<typeof answering> {
+    return answering(({ serverName }) => {
+      asked.push(`second ${serverName}`);
+      return new Promise<undefined>(() => undefined);
+    });
+  }
 });
 
 describe('an answer', () => {

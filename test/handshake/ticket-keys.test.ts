@@ -77,6 +77,17 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('a session of %s', (maxVersion) =
     expect(server.secured.map(({ servername }) => servername)).toEqual(['a.test', 'a.test']);
   });
 
+  it('that was begun without a name has none when it is resumed', async () => {
+    const server = await routed();
+    const begun = await handshake(server.port, { maxVersion });
+    const resumed = await handshake(server.port, {
+      maxVersion,
+      ...(begun.session === undefined ? {} : { session: begun.session }),
+    });
+    expect(resumed.isReused).toBe(true);
+    expect(server.secured.map(({ servername }) => servername)).toEqual([false, false]);
+  });
+
   it('never resumes when tickets are off', async () => {
     const server = await routed({ hasSessionTickets: false });
     const { session } = await connect(server);

@@ -228,9 +228,8 @@ export const breaks = [
   {
     name: 'a source that throws ends the search',
     file: 'src/handshake/source-answers.ts',
-    find: '    } catch (error) {\n      this.#reportFault(source, query.serverName, error);\n      return undefined;',
-    replace:
-      '    } catch (error) {\n      this.#reportFault(source, query.serverName, error);\n      throw error;',
+    find: '      this.#reportFault(query, error);\n      return undefined;\n    }\n  }\n\n  /** The answer may',
+    replace: '      throw error;\n    }\n  }\n\n  /** The answer may',
     test: 'test/handshake/source-answers.test.ts',
     testName: 'that throws is reported and passed over',
   },

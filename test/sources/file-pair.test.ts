@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
@@ -64,6 +64,49 @@ describe('a file pair', () => {
       expect(await source.default?.()).toMatchObject({ names: ['b.test'] });
       const actions = host.events.map((event) => (event.type === 'certificate' ? event.action : event.type));
       expect(actions).toEqual(['loaded', 'reloaded']);
+    });
+  });
+
+  it('tells its findings at every start, also when nothing has changed since the last', async () => {
+    await withTemporaryFolder(async ({ path: folder }) => {
+      const source = filePair(await pairIn(folder, []));
+      for (const host of [recordingHost({ clock: manualClock() }), recordingHost({ clock: manualClock() })]) {
+        await source.start?.(host);
+        expect(host.findings.map(({ code }) => code)).toEqual(['TLS_CERT_NO_NAMES']);
+        expect(host.events).toMatchObject([{ action: 'loaded' }]);
+      }
+    });
+  });
+
+  it('takes back its findings when a reload has mended them', async () => {
+    await withTemporaryFolder(async ({ path: folder }) => {
+      const { source, host } = await started(await pairIn(folder, []));
+      await pairIn(folder, ['a.test']);
+      await source.reload?.({ signal });
+      expect(host.resolvedCodes).toEqual(['TLS_CERT_NO_NAMES']);
+    });
+  });
+
+  it('never serves what an older read has found after what a newer one has', async () => {
+    await withTemporaryFolder(async ({ path: folder }) => {
+      const pair = await (await testCa()).issue({ names: ['a.test'] });
+      const { certFile: full, keyFile } = await pair.writeTo(folder, 'pair');
+      const [fifo, certFile] = [join(folder, 'fifo'), join(folder, 'link.pem')];
+      await promisify(execFile)('mkfifo', [fifo]);
+      await symlink(full, certFile);
+      const { source } = await started({ certFile, keyFile });
+      await relink(certFile, fifo);
+      const older = source.reload?.({ signal });
+      const writer = await open(fifo, 'w'); // Resolves when the older read has opened the other end.
+      await relink(certFile, full);
+      const newer = source.reload?.({ signal });
+      // A newer read that did not wait its turn would be done by then.
+      for (let round = 0; round < 50; round += 1) await readFile(full);
+      await writer.writeFile(pair.leaf);
+      await writer.close();
+      await Promise.all([older, newer]);
+      const [credential] = [...(source.list?.() ?? [])];
+      expect(credential?.cert.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
     });
   });
 
@@ -178,6 +221,11 @@ describe('a file pair', () => {
     expect(() => filePair(options as FilePairOptions)).toThrow(TypeError);
     expect(() => filePair(options as FilePairOptions)).toThrow(name);
   });
+
+  async function relink(link: string, target: string): Promise<void> {
+    await rm(link);
+    await symlink(target, link);
+  }
 
   async function pairIn(
     folder: string,

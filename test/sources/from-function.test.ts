@@ -54,6 +54,14 @@ describe('a function as a source', () => {
     expect(asked).toBe(2);
   });
 
+  it('may say null for nothing, at once or later', async () => {
+    for (const nothing of [null, Promise.resolve(null)]) {
+      const { source } = started(() => nothing);
+      expect(await source.find({ serverName: 'a.test', signal })).toBeUndefined();
+      expect(await source.find({ serverName: 'a.test', signal })).toBeUndefined();
+    }
+  });
+
   it('is asked anew after it has failed', async () => {
     let asked = 0;
     const { source } = started(() => {
