@@ -19,7 +19,7 @@ import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { curl, nodeHttps, sClient } from '../support/clients.js';
 import { until } from '../support/manual-clock.js';
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.js';
-import { asNobody, firstLine, runChild, startChild } from './support/child.js';
+import { withoutPrivileges, firstLine, runChild, startChild } from './support/child.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { portOf, tcp, untilClosed } from './support/connections.js';
 
@@ -189,7 +189,7 @@ describe('a port', () => {
     ];
     const { output, exitCode } = await runChild('listen', {
       input: { port: 443, host: '0.0.0.0' },
-      wrapper: [...(start > 443 ? [] : isolated), ...asNobody()],
+      wrapper: [...(start > 443 ? [] : isolated), ...withoutPrivileges()],
     });
     expect(exitCode).toBe(0);
     const { code, message, hint } = JSON.parse(output) as Record<string, string>;

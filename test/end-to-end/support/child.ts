@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { environmentWithoutTrust } from '../../support/clients.js';
 
 const ROOT = join(__dirname, '..', '..', '..');
-const NOBODY = '65534';
 
 /** How a child is run. */
 export interface ChildOptions {
@@ -27,10 +26,13 @@ export function startChild(name: string, { input = {}, wrapper = [], fd }: Child
   return spawn(program, args, { cwd: ROOT, env: environmentWithoutTrust(), stdio });
 }
 
-/** The wrapper that takes away all privileges; empty when there are none. */
-export function asNobody(): string[] {
+/**
+ * The wrapper that takes away all privileges; empty when there are none. The user stays, because another one may not
+ * even read a checkout that lies in a private folder.
+ */
+export function withoutPrivileges(): string[] {
   if (process.getuid?.() !== 0) return [];
-  return ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--inh-caps=-all'];
+  return ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all'];
 }
 
 /** The first line that a child writes, as JSON. */
