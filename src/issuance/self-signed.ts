@@ -8,6 +8,7 @@ import type {
   SourceQuery,
 } from '../sources/certificate-source.js';
 import type { Storage } from '../storage/storage.js';
+import { memoryStorage } from '../storage/memory-storage.js';
 import { parseNames } from './configured-names.js';
 import { localNames } from './local-names.js';
 import type { ManagedSource } from './managed-source.js';
@@ -79,11 +80,7 @@ class SelfSignedSource implements CertificateSource {
     const { names = localNames(), storage, keyType, days } = this.#options;
     const { clock } = host;
     // Loaded only by servers that start one: every import of the package would pay for it otherwise.
-    const [{ managedSource }, { selfSignedIssuer }, { memoryStorage }] = await Promise.all([
-      import('./managed-source.js'),
-      import('./self-signed-issuer.js'),
-      import('../storage/memory-storage.js'),
-    ]);
+    const { managedSource, selfSignedIssuer } = await import('./self-signed-upkeep.js');
     this.#managed = managedSource({
       name: NAME,
       issuer: selfSignedIssuer({ clock, keyType, days }),

@@ -1,6 +1,6 @@
 /** The shape of a conformance case, and the little that the cases share. */
 import { rejects } from 'node:assert/strict';
-import { type TlsmithErrorCode, codeOf } from '../errors.js';
+import type { TlsmithErrorCode } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 
 /** One promise of an interface, for any test runner. */
@@ -29,7 +29,7 @@ export interface Promised {
 
 /** Expects `attempt` to reject with this code. */
 export async function rejectsWith(code: TlsmithErrorCode, attempt: Promise<unknown>): Promise<void> {
-  await rejects(attempt, (error) => codeOf(error) === code, `it should reject with ${code}`);
+  await rejects(attempt, (error: { code?: unknown }) => error.code === code, `it should reject with ${code}`);
 }
 
 /** The bytes of a text. */

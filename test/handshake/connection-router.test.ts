@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Credential } from '../../src/credential/credential.js';
 import { LONGEST_QUEUE } from '../../src/handshake/connection-router.js';
@@ -285,13 +286,22 @@ describe('a name that is not ready yet', () => {
 describe('the router', () => {
   it('destroys connections whose handshake is not complete without touching the others', async () => {
     const server = await routed([sourceOf(await credentialFor('a.test'))]);
+    const secured = connectTls({
+      ...{ port: server.port, host: '127.0.0.1', servername: 'a.test' },
+      ...{ rejectUnauthorized: false, allowHalfOpen: true },
+    });
+    secured.resume();
+    await once(secured, 'end');
     const silent = connect(server.port, '127.0.0.1');
     silent.on('error', () => undefined);
-    await once(silent, 'connect');
-    while (server.router.size === 0) await new Promise(setImmediate);
+    silent.resume();
+    while (server.router.size < 2) await new Promise(setImmediate);
+    const closed = once(silent, 'close');
     server.router.destroy('unsecured');
-    await once(silent, 'close');
-    expect(server.router.size).toBe(0);
+    await closed;
+    while (server.router.size > 1) await new Promise(setImmediate);
+    expect(secured.destroyed).toBe(false);
+    secured.destroy();
   });
 
   it('tells when the last connection has closed', async () => {

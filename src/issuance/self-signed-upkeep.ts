@@ -1,0 +1,3 @@
+/** What a self-signed certificate needs once its server starts, as one piece to load then. */
+export { managedSource } from './managed-source.js';
+export { selfSignedIssuer } from './self-signed-issuer.js';
