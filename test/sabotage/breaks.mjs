@@ -443,14 +443,6 @@ export const breaks = [
     testName: 're-emits tlsClientError and keylog',
   },
   {
-    name: 'waiting clients that have left keep their place',
-    file: 'src/handshake/read-ahead.ts',
-    find: "  socket.resume();\n",
-    replace: '',
-    test: 'test/handshake/connection-router.test.ts',
-    testName: 'is no longer waited for when its client hangs up',
-  },
-  {
     name: 'the check of what is served waits for its own start',
     file: 'src/server-core.ts',
     find: 'if (!this.#isStarted || listener === undefined',
