@@ -156,7 +156,9 @@ describe("node's clients", () => {
       ...{ status: 200, body: '<p>/ over 2.0</p>', alpn: 'h2' },
       certificate: { serialNumber },
     });
-    expect(await nodeFetch(target)).toMatchObject({ status: 200, body: '<p>/ over 1.1</p>' });
+    // Node 26 prefers HTTP/2 in fetch; the ones before do not offer it.
+    const fetched = Number.parseInt(process.versions.node, 10) >= 26 ? '2.0' : '1.1';
+    expect(await nodeFetch(target)).toMatchObject({ status: 200, body: `<p>/ over ${fetched}</p>` });
     expect(secure.status().certificates[0]?.serialNumber).toBe(serialNumber);
   });
   it('reach the server by its address without SNI', async () => {
