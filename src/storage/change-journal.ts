@@ -3,18 +3,17 @@
  * watches reads what was added, four times a second. That costs the same for ten keys as for ten thousand, and works
  * where notifications do not (network file systems, mounts of virtual machines).
  */
-import { readdirSync, statSync } from 'node:fs';
 import { appendFile, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.js';
 import { codeOf } from '../errors.js';
 import { ensureFolder } from './durable-files.js';
+import { type JournalPosition, isJournal } from './journal-position.js';
 
 const POLL_MS = 250;
 /** A full journal is followed by the next; the one before the newest stays for those still reading it. */
 const FULL_BYTES = 262_144;
 const FIRST = '0000000001';
-const NAME = /^\d{10}$/;
 
 /** Tells whoever watches that `key` has changed. Never rejects: the write itself is done. */
 export async function announceChange(folder: string, key: string): Promise<void> {
@@ -34,9 +33,16 @@ export interface Follower {
   onGap(): void;
 }
 
-/** Follows the journals in `folder` from now on. @returns a function that stops it */
-export function followChanges(folder: string, clock: Clock, follower: Follower): () => void {
-  let offsets = currentOffsets(folder);
+/** Where to read, from where on, and by whose time. */
+export interface Reading {
+  readonly folder: string;
+  readonly position: JournalPosition;
+  readonly clock: Clock;
+}
+
+/** Follows the journals in a folder from a position on. @returns a function that stops it */
+export function followChanges({ folder, position, clock }: Reading, follower: Follower): () => void {
+  let offsets = position;
   let isStopped = false;
   let timer: unknown;
   const poll = async (): Promise<void> => {
@@ -63,22 +69,12 @@ export function followChanges(folder: string, clock: Clock, follower: Follower):
   };
 }
 
-/** Synchronous, so that a change right after `watch()` is not taken for an old one. At most a few names. */
-function currentOffsets(folder: string): Map<string, number> {
-  try {
-    const names = readdirSync(folder).filter((name) => NAME.test(name));
-    return new Map(names.map((name) => [name, statSync(join(folder, name)).size]));
-  } catch {
-    return new Map();
-  }
-}
-
 interface News {
   readonly keys: Set<string>;
   readonly offsets: Map<string, number>;
 }
 
-async function readNews(folder: string, known: ReadonlyMap<string, number>): Promise<News> {
+async function readNews(folder: string, known: JournalPosition): Promise<News> {
   const news: News = { keys: new Set(), offsets: new Map() };
   for (const name of await journals(folder)) {
     const { size } = await stat(join(folder, name));
@@ -115,7 +111,7 @@ async function openJournal(folder: string): Promise<string> {
 /** Oldest first. */
 async function journals(folder: string): Promise<string[]> {
   try {
-    return (await readdir(folder)).filter((name) => NAME.test(name)).sort();
+    return (await readdir(folder)).filter(isJournal).sort();
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
     throw error;

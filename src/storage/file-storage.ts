@@ -1,19 +1,11 @@
-/** A folder as {@link Storage}: private, crash-safe, and shared by any number of processes. */
-import { join, resolve } from 'node:path';
+/** A folder as {@link Storage}, which loads what it needs at its first call. */
+import { resolve } from 'node:path';
 import { type Clock, systemClock } from '../clock.js';
-import { announceChange, followChanges } from './change-journal.js';
 import { defaultDataFolder } from './data-folder.js';
-import { removeEmptyFolders } from './durable-files.js';
-import { type Fence, fenceOf } from './file-lease.js';
-import { type Place, readNewest, removeGenerations, writeGeneration } from './generations.js';
-import { listKeys } from './key-listing.js';
-import { holdLease } from './lease-holder.js';
+import type { FolderSettings, FolderStorage, Watch } from './folder-storage.js';
+import { journalIn, journalPosition } from './journal-position.js';
+import type { Storage } from './storage.js';
 import { tellSafely } from './tell-safely.js';
-import { corrupt } from './storage-errors.js';
-import { reading, writing } from './storage-faults.js';
-import { assertKey, folderNames } from './storage-key.js';
-import { DEFAULT_LEASE_MS, assertLeaseMs } from './lease-duration.js';
-import type { Lease, Storage, StoredValue } from './storage.js';
 
 /** Options of {@link fileStorage}. */
 export interface FileStorageOptions {
@@ -54,82 +46,38 @@ export function fileStorage(directory?: string, options: FileStorageOptions = {}
   return storageIn({ root: () => (root ??= defaultDataFolder()), clock, onDamaged: tellSafely(onDamaged) });
 }
 
-interface Settings {
-  readonly root: () => string;
-  readonly clock: Clock;
-  readonly onDamaged: Place['onDamaged'];
-}
-
-function storageIn(settings: Settings): Storage {
-  const { root, clock } = settings;
+function storageIn(settings: FolderSettings): Storage {
+  let folder: Promise<FolderStorage> | undefined;
+  // Loaded only by servers that keep something: every import of the package would pay for it otherwise.
+  const load = (): Promise<FolderStorage> =>
+    (folder ??= import('./folder-storage.js').then(({ folderStorage }) => folderStorage(settings)));
   return {
-    async get(key) {
-      return reading(rootFor(settings, key), () => getValue(placeOf(settings, key)));
+    get: async (key) => (await load()).get(key),
+    put: async (key, bytes, options) => (await load()).put(key, bytes, options),
+    delete: async (key, options) => (await load()).delete(key, options),
+    async *list(prefix) {
+      yield* (await load()).list(prefix);
     },
-    async put(key, bytes, { lease, ifVersion } = {}) {
-      const terms = { fence: fenceFor(settings, lease), ifVersion };
-      return writing(rootFor(settings, key), async () => {
-        const version = await writeGeneration(placeOf(settings, key), bytes, terms);
-        await announceChange(journalIn(root()), key);
-        return { version };
-      });
+    lock: async (key, options) => (await load()).lock(key, options),
+    watch(prefix, onChange) {
+      return watchLater(settings, load, { prefix, tell: tellSafely(onChange) });
     },
-    async delete(key, { lease } = {}) {
-      const fence = fenceFor(settings, lease);
-      await writing(rootFor(settings, key), async () => {
-        const place = placeOf(settings, key);
-        await removeGenerations(place, fence);
-        await removeEmptyFolders(place.folder, root());
-        await announceChange(journalIn(root()), key);
-      });
-    },
-    list: (prefix) => listKeys(root, prefix),
-    async lock(key, { signal, leaseMs = DEFAULT_LEASE_MS } = {}) {
-      assertLeaseMs(leaseMs);
-      const { folder } = placeOf(settings, key);
-      return writing(root(), () => holdLease({ key, folder, leaseMs, clock, signal }));
-    },
-    watch: (prefix, onChange) => watchKeys(settings, prefix, onChange),
   };
 }
 
-async function getValue(place: Place): Promise<StoredValue | undefined> {
-  const { value, isCorrupt } = await readNewest(place);
-  if (isCorrupt) throw corrupt(place.key);
-  return value && { bytes: value.bytes, version: value.version };
-}
-
-function watchKeys({ root, clock }: Settings, prefix: string, onChange: (key: string) => void): () => void {
-  const tell = tellSafely(onChange);
-  const tellAll = async (): Promise<void> => {
-    for await (const key of listKeys(root, prefix)) tell(key);
+/** Where the journal stands is read at once, so that nothing written while the storage loads goes unheard. */
+function watchLater(settings: FolderSettings, load: () => Promise<FolderStorage>, watch: Watch): () => void {
+  const position = journalPosition(journalIn(settings.root()));
+  let stop: (() => void) | undefined;
+  let isStopped = false;
+  load().then(
+    (storage) => {
+      if (!isStopped) stop = storage.watchFrom(position, watch);
+    },
+    () => undefined, // A package with files missing: whoever reads or writes is told.
+  );
+  return () => {
+    isStopped = true;
+    stop?.();
   };
-  return followChanges(journalIn(root()), clock, {
-    onKeys: (keys) => {
-      for (const key of keys) if (key.startsWith(prefix)) tell(key);
-    },
-    onGap: () => {
-      // A folder that cannot be read has nothing to tell now; the next change is told again.
-      void tellAll().catch(() => undefined);
-    },
-  });
-}
-
-function rootFor({ root }: Settings, key: string): string {
-  assertKey(key);
-  return root();
-}
-
-function placeOf({ root, onDamaged }: Settings, key: string): Place {
-  assertKey(key);
-  return { key, folder: join(root(), ...folderNames(key)), onDamaged };
-}
-
-function fenceFor(settings: Settings, lease: Lease | undefined): Fence | undefined {
-  return lease && fenceOf(placeOf(settings, lease.key).folder, lease);
-}
-
-/** `~` is in no folder of a key. */
-function journalIn(root: string): string {
-  return join(root, '~changes');
 }

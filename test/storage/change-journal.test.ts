@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/clock.js';
 import { announceChange, followChanges } from '../../src/storage/change-journal.js';
 import { fileStorage } from '../../src/storage/file-storage.js';
+import { journalPosition } from '../../src/storage/journal-position.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 /** Collects what is heard, and lets a test wait for it. */
@@ -29,7 +30,8 @@ function listener() {
 
 function follow(folder: string) {
   const { heard, hear, has } = listener();
-  const stop = followChanges(folder, systemClock, {
+  const reading = { folder, position: journalPosition(folder), clock: systemClock };
+  const stop = followChanges(reading, {
     onKeys: (keys) => {
       for (const key of keys) hear(key);
     },
