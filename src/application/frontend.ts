@@ -37,6 +37,8 @@ export class Frontend {
   readonly #options: FrontendOptions;
   readonly #servers: TlsServers;
   readonly #closer: ApplicationCloser;
+  /** Whether node's own code listens for errors of every connection of this kind of application. */
+  readonly #hasErrorListener: boolean;
   /** Connections that came before the start was done. */
   readonly #waiting: WaitingConnections;
 
@@ -45,7 +47,10 @@ export class Frontend {
     this.#options = options;
     this.#waiting = new WaitingConnections(options.clock);
     this.application = takeOver(server, this.accept);
-    this.#closer = new ApplicationCloser(this.application);
+    this.#closer = new ApplicationCloser(this.application, () => {
+      options.router.destroySilent(this.#servers);
+    });
+    this.#hasErrorListener = this.application.kind === 'http' || this.application.kind === 'https';
     const { settings, ticketKeys, sessionIdContext, reporter } = options;
     this.#servers = new TlsServers({
       settings,
@@ -103,9 +108,8 @@ export class Frontend {
     reporter.counters.handshakes.increment('completed');
     reporter.counters.sessions.increment(socket.isSessionReused() ? 'resumed' : 'full');
     onHandshake?.(socket);
-    // A raw tls.Server's connections have no error listener of their own; a client's reset must not end the process.
-    socket.on('error', ignore);
-    this.#closer.forwarded(socket);
+    // A raw tls.Server's connections have no error listener; a client's reset must not end the process.
+    if (!this.#hasErrorListener) socket.on('error', ignore);
     try {
       this.application.forward(socket);
     } catch (error) {

@@ -6,6 +6,8 @@ import { isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
 import { domainToASCII } from 'node:url';
 
 const LONGEST_NAME = 253;
+const LONGEST_LABEL = 63;
+const [DOT, HYPHEN, DIGIT_0, DIGIT_9, LOWER_A, LOWER_Z] = [0x2e, 0x2d, 0x30, 0x39, 0x61, 0x7a];
 
 // Underscores are no host names by RFC 1123, but containers and Windows hosts are called so in practice.
 const LABELS = /^(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*$/;
@@ -19,6 +21,7 @@ const NUMERIC_LAST_LABEL = /(?:^|\.)[0-9]+$/;
  * canonical IP address. Undefined when it is neither by grammar.
  */
 export function normalizeServerName(name: string): string | undefined {
+  if (isCanonicalName(name)) return name;
   let candidate = name.endsWith('.') ? name.slice(0, -1) : name;
   if (candidate.length === 0 || candidate.length > LONGEST_NAME) return undefined;
   // Before lower-casing, which would turn the Kelvin sign into an ASCII k.
@@ -26,6 +29,30 @@ export function normalizeServerName(name: string): string | undefined {
   candidate = candidate.toLowerCase();
   if (LABELS.test(candidate) && !NUMERIC_LAST_LABEL.test(candidate)) return candidate;
   return normalizeIpAddress(candidate);
+}
+
+/** What browsers send: lower-case labels, the last not all of digits. A loop, because it is in every handshake. */
+function isCanonicalName(name: string): boolean {
+  const { length } = name;
+  if (length === 0 || length > LONGEST_NAME) return false;
+  let labelStart = 0;
+  let isNumeric = true;
+  for (let index = 0; index < length; index += 1) {
+    const character = name.charCodeAt(index);
+    if (character === DOT) {
+      if (!isLabel(name, labelStart, index)) return false;
+      labelStart = index + 1;
+      isNumeric = true;
+    } else if (character >= LOWER_A && character <= LOWER_Z) isNumeric = false;
+    else if (character === HYPHEN) isNumeric = false;
+    else if (character < DIGIT_0 || character > DIGIT_9) return false;
+  }
+  return !isNumeric && isLabel(name, labelStart, length);
+}
+
+function isLabel(name: string, start: number, end: number): boolean {
+  if (end === start || end - start > LONGEST_LABEL) return false;
+  return name.charCodeAt(start) !== HYPHEN && name.charCodeAt(end - 1) !== HYPHEN;
 }
 
 /** The canonical text of an IP address (RFC 5952 for IPv6), or undefined. Zone identifiers are not accepted. */

@@ -14,6 +14,9 @@ export type ClientHelloResult =
   | { readonly kind: 'invalid'; readonly reason: string }
   | { readonly kind: 'too-large' };
 
+/** What the first bytes turned out to be, once that is known. */
+export type FirstBytes = Exclude<ClientHelloResult, { kind: 'incomplete' }>;
+
 /** What the router needs of a ClientHello. */
 export interface ClientHello {
   /** The server name as it was sent, one character a byte; undefined when none was. */
@@ -47,7 +50,6 @@ const TICKET_KEY_NAME_BYTES = 16;
 const INCOMPLETE: ClientHelloResult = { kind: 'incomplete' };
 const PLAIN_TEXT: ClientHelloResult = { kind: 'plain-text' };
 const TOO_LARGE: ClientHelloResult = { kind: 'too-large' };
-const NO_PROTOCOLS: readonly string[] = [];
 
 /** Reads one ClientHello from chunks as they arrive. */
 export class ClientHelloReader {
@@ -122,7 +124,7 @@ export class ClientHelloReader {
     if (refused !== undefined) return refused;
     const end = HANDSHAKE_HEADER_BYTES + this.#message.readUIntBE(1, 3);
     if (this.#messageLength < end) return undefined;
-    return parseHello(this.#message.subarray(HANDSHAKE_HEADER_BYTES, end));
+    return parseHello(this.#message, HANDSHAKE_HEADER_BYTES, end);
   }
 }
 
@@ -144,111 +146,138 @@ function appended(buffer: Buffer, length: number, chunk: Buffer): Buffer {
   return target;
 }
 
-function parseHello(body: Buffer): ClientHelloResult {
-  const extensions = extensionsOf(body);
+/**
+ * The hello in the first chunk of a connection, when all of it is there in one record, as nearly always: the hot path,
+ * without a reader's state. Undefined for everything else, which a {@link ClientHelloReader} looks at.
+ */
+export function wholeHello(chunk: Buffer): FirstBytes | undefined {
+  const message = RECORD_HEADER_BYTES + HANDSHAKE_HEADER_BYTES;
+  if (chunk.length < message || chunk[0] !== CONTENT_TYPE_HANDSHAKE || chunk[1] !== 3) return undefined;
+  const length = uint16(chunk, 3);
+  const recordEnd = RECORD_HEADER_BYTES + length;
+  if (length > LARGEST_RECORD || recordEnd > chunk.length) return undefined;
+  if (chunk[RECORD_HEADER_BYTES] !== CLIENT_HELLO || chunk[RECORD_HEADER_BYTES + 1] !== 0) return undefined;
+  const end = message + uint16(chunk, RECORD_HEADER_BYTES + 2);
+  return end > recordEnd ? undefined : parseHello(chunk, message, end);
+}
+
+/** Reads the ClientHello in `buffer[start..end)`; nothing is cut out of it that nobody asks for. */
+function parseHello(buffer: Buffer, start: number, end: number): FirstBytes {
+  const extensions = extensionsOf(buffer, start, end);
   if (extensions === undefined) return invalid('the ClientHello is cut off');
-  const hello = new ParsedClientHello();
-  for (let offset = 0; offset < extensions.length;) {
-    if (offset + 4 > extensions.length) return invalid('an extension is cut off');
-    const end = offset + 4 + extensions.readUInt16BE(offset + 2);
-    if (end > extensions.length) return invalid('an extension is cut off');
-    const type = extensions.readUInt16BE(offset);
-    // Of the dozen that a hello has, only those that are looked at are cut out.
-    const fault = isOfInterest(type) ? hello.take(type, extensions.subarray(offset + 4, end)) : undefined;
+  const hello = new ParsedClientHello(buffer);
+  for (let offset = extensions; offset < end;) {
+    if (offset + 4 > end) return invalid('an extension is cut off');
+    const next = offset + 4 + uint16(buffer, offset + 2);
+    if (next > end) return invalid('an extension is cut off');
+    const fault = hello.take(uint16(buffer, offset), offset + 4, next);
     if (fault !== undefined) return invalid(fault);
-    offset = end;
+    offset = next;
   }
   return { kind: 'hello', hello };
 }
 
-function isOfInterest(type: number): boolean {
-  return (
-    type === EXTENSION_SERVER_NAME ||
-    type === EXTENSION_ALPN ||
-    type === EXTENSION_SESSION_TICKET ||
-    type === EXTENSION_PRE_SHARED_KEY ||
-    type === EXTENSION_KEY_SHARE
-  );
-}
-
+/** Remembers where extensions lie: from their first byte to that after their last; both are 0 for none. */
 class ParsedClientHello implements ClientHello {
   serverName: string | undefined = undefined;
-  protocols: readonly string[] = NO_PROTOCOLS;
-  #ticket: Buffer | undefined = undefined;
-  #identities: Buffer | undefined = undefined;
-  #keyShares: Buffer | undefined = undefined;
+  readonly #buffer: Buffer;
+  #protocols = 0;
+  #protocolsEnd = 0;
+  #ticket = 0;
+  #ticketEnd = 0;
+  #identities = 0;
+  #identitiesEnd = 0;
+  #keyShares = 0;
+  #keySharesEnd = 0;
 
-  /** Takes an extension; answers what is wrong with it, if anything is. */
-  take(type: number, data: Buffer): string | undefined {
+  constructor(buffer: Buffer) {
+    this.#buffer = buffer;
+  }
+
+  /** Takes the extension in `buffer[start..end)`; answers what is wrong with it, if anything is. */
+  take(type: number, start: number, end: number): string | undefined {
     switch (type) {
       case EXTENSION_SERVER_NAME:
-        this.serverName = hostNameOf(data);
+        this.serverName = hostNameIn(this.#buffer, start, end);
         return this.serverName === undefined ? 'the server_name extension is malformed' : undefined;
-      case EXTENSION_ALPN: {
-        const protocols = protocolsOf(data);
-        if (protocols === undefined) return 'the ALPN extension is malformed';
-        this.protocols = protocols;
+      case EXTENSION_ALPN:
+        if (!areProtocols(this.#buffer, start, end)) return 'the ALPN extension is malformed';
+        this.#protocols = start + 2;
+        this.#protocolsEnd = end;
         return undefined;
-      }
       case EXTENSION_SESSION_TICKET:
-        this.#ticket = data;
+        this.#ticket = start;
+        this.#ticketEnd = end;
         return undefined;
       case EXTENSION_PRE_SHARED_KEY:
-        this.#identities = data;
+        this.#identities = start;
+        this.#identitiesEnd = end;
+        return undefined;
+      case EXTENSION_KEY_SHARE:
+        this.#keyShares = start;
+        this.#keySharesEnd = end;
         return undefined;
       default:
-        this.#keyShares = data;
         return undefined;
     }
   }
 
+  get protocols(): readonly string[] {
+    const protocols: string[] = [];
+    for (let offset = this.#protocols; offset < this.#protocolsEnd;) {
+      const end = offset + 1 + this.#buffer.readUInt8(offset);
+      protocols.push(this.#buffer.toString('latin1', offset + 1, end));
+      offset = end;
+    }
+    return protocols;
+  }
+
   offersTicketOf(keyName: Uint8Array): boolean {
-    return startsWith(this.#ticket, keyName) || identitiesOffer(this.#identities, keyName);
+    if (startsWith(this.#buffer.subarray(this.#ticket, this.#ticketEnd), keyName)) return true;
+    return identitiesOffer(this.#buffer.subarray(this.#identities, this.#identitiesEnd), keyName);
   }
 
   offersKeyShareOf(group: number): boolean {
-    return keySharesOffer(this.#keyShares, group);
+    return keySharesOffer(this.#buffer.subarray(this.#keyShares, this.#keySharesEnd), group);
   }
 }
 
-/** The extensions block of a ClientHello body; empty when there is none, undefined when a length is wrong. */
-function extensionsOf(body: Buffer): Buffer | undefined {
-  let offset = 2 + 32; // legacy_version, random
-  if (offset >= body.length) return undefined;
-  offset += 1 + body.readUInt8(offset); // legacy_session_id
-  if (offset + 2 > body.length) return undefined;
-  offset += 2 + body.readUInt16BE(offset); // cipher_suites
-  if (offset >= body.length) return undefined;
-  offset += 1 + body.readUInt8(offset); // legacy_compression_methods
-  if (offset === body.length) return EMPTY;
-  if (offset + 2 > body.length) return undefined;
-  const end = offset + 2 + body.readUInt16BE(offset);
-  return end === body.length ? body.subarray(offset + 2, end) : undefined;
+/** Where the extensions of a ClientHello begin, `end` when there are none; undefined when a length is wrong. */
+function extensionsOf(buffer: Buffer, start: number, end: number): number | undefined {
+  let offset = start + 2 + 32; // legacy_version, random
+  if (offset >= end) return undefined;
+  offset += 1 + uint8(buffer, offset); // legacy_session_id
+  if (offset + 2 > end) return undefined;
+  offset += 2 + uint16(buffer, offset); // cipher_suites
+  if (offset >= end) return undefined;
+  offset += 1 + uint8(buffer, offset); // legacy_compression_methods
+  if (offset === end) return end;
+  if (offset + 2 > end) return undefined;
+  return offset + 2 + uint16(buffer, offset) === end ? offset + 2 : undefined;
 }
 
 /** RFC 6066 §3: a list of which servers read the first host_name. */
-function hostNameOf(data: Buffer): string | undefined {
-  if (data.length < 5 || data.readUInt16BE(0) !== data.length - 2 || data[2] !== HOST_NAME) return undefined;
-  const end = 5 + data.readUInt16BE(3);
-  return end <= data.length && end > 5 ? data.toString('latin1', 5, end) : undefined;
+function hostNameIn(buffer: Buffer, start: number, end: number): string | undefined {
+  if (end - start < 5 || uint16(buffer, start) !== end - start - 2) return undefined;
+  if (uint8(buffer, start + 2) !== HOST_NAME) return undefined;
+  const nameEnd = start + 5 + uint16(buffer, start + 3);
+  return nameEnd <= end && nameEnd > start + 5 ? buffer.toString('latin1', start + 5, nameEnd) : undefined;
 }
 
 /** RFC 7301 §3.1. */
-function protocolsOf(data: Buffer): string[] | undefined {
-  if (data.length < 2 || data.readUInt16BE(0) !== data.length - 2) return undefined;
-  const protocols: string[] = [];
-  for (let offset = 2; offset < data.length;) {
-    const end = offset + 1 + data.readUInt8(offset);
-    if (end > data.length || end === offset + 1) return undefined;
-    protocols.push(data.toString('latin1', offset + 1, end));
-    offset = end;
+function areProtocols(buffer: Buffer, start: number, end: number): boolean {
+  if (end - start < 2 || uint16(buffer, start) !== end - start - 2) return false;
+  for (let offset = start + 2; offset < end;) {
+    const next = offset + 1 + uint8(buffer, offset);
+    if (next > end || next === offset + 1) return false;
+    offset = next;
   }
-  return protocols;
+  return true;
 }
 
 /** RFC 8446 §4.2.11: identities of two length bytes, the identity, and four bytes of age. */
-function identitiesOffer(data: Buffer | undefined, keyName: Uint8Array): boolean {
-  if (data === undefined || data.length < 2) return false;
+function identitiesOffer(data: Buffer, keyName: Uint8Array): boolean {
+  if (data.length < 2) return false;
   const listEnd = Math.min(2 + data.readUInt16BE(0), data.length);
   for (let offset = 2; offset + 2 <= listEnd;) {
     const end = offset + 2 + data.readUInt16BE(offset);
@@ -260,8 +289,7 @@ function identitiesOffer(data: Buffer | undefined, keyName: Uint8Array): boolean
 }
 
 /** RFC 8446 §4.2.8: shares of a group, two length bytes and the key exchange. */
-function keySharesOffer(data: Buffer | undefined, group: number): boolean {
-  if (data === undefined) return false;
+function keySharesOffer(data: Buffer, group: number): boolean {
   for (let offset = 2; offset + 4 <= data.length;) {
     if (data.readUInt16BE(offset) === group) return true;
     offset += 4 + data.readUInt16BE(offset + 2);
@@ -269,8 +297,18 @@ function keySharesOffer(data: Buffer | undefined, group: number): boolean {
   return false;
 }
 
-function startsWith(identity: Buffer | undefined, keyName: Uint8Array): boolean {
-  if (identity === undefined || identity.length < TICKET_KEY_NAME_BYTES) return false;
+/** The byte at an offset that has been checked to be there. */
+function uint8(buffer: Buffer, offset: number): number {
+  return buffer[offset] as number;
+}
+
+/** Two bytes, both of which have been checked to be there; node's own methods check again. */
+function uint16(buffer: Buffer, offset: number): number {
+  return (uint8(buffer, offset) << 8) | uint8(buffer, offset + 1);
+}
+
+function startsWith(identity: Buffer, keyName: Uint8Array): boolean {
+  if (identity.length < TICKET_KEY_NAME_BYTES) return false;
   return identity.compare(keyName, 0, TICKET_KEY_NAME_BYTES, 0, TICKET_KEY_NAME_BYTES) === 0;
 }
 
@@ -278,6 +316,6 @@ function isLetter(byte: number): boolean {
   return (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
 }
 
-function invalid(reason: string): ClientHelloResult {
+function invalid(reason: string): FirstBytes {
   return { kind: 'invalid', reason };
 }

@@ -11,9 +11,9 @@ import { normalizeServerName } from '../credential/server-name.js';
 import type { TlsmithErrorCode } from '../errors.js';
 import { type AlertName, refuse } from './alert.js';
 import { type Challenges, createChallengeServer, isValidator } from './challenges.js';
-import type { ClientHello } from './client-hello.js';
+import type { ClientHello, FirstBytes } from './client-hello.js';
 import { type CredentialResolver, isPromise, type Selection } from './credential-resolver.js';
-import { type FirstBytes, HELLO_TIMEOUT_MS, HelloPhase } from './hello-phase.js';
+import { HELLO_TIMEOUT_MS, HelloPhase } from './hello-phase.js';
 import { readAhead } from './read-ahead.js';
 import type { TlsServers } from './tls-servers.js';
 
@@ -60,10 +60,18 @@ export class ConnectionRouter {
   readonly #options: RouterOptions;
   readonly #hellos: HelloPhase<Connection>;
   readonly #connections = new Map<Socket, Connection>();
+  /** One for all sockets, which it gets as `this`. */
+  readonly #onClose: (this: Socket) => void;
   #waiting = 0;
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    const forget = (socket: Socket): void => {
+      this.#forget(socket);
+    };
+    this.#onClose = function () {
+      forget(this);
+    };
     this.#hellos = new HelloPhase(options.clock, {
       received: (socket, connection, first) => {
         try {
@@ -94,11 +102,9 @@ export class ConnectionRouter {
   accept(socket: Socket, servers: TlsServers): void {
     // An http.Server accepts half-open connections, but over TLS they would outlive clients that have left.
     socket.allowHalfOpen = false;
-    const connection: Connection = { servers, serverName: undefined, isSecured: false };
+    const connection: Connection = { servers, serverName: undefined, secured: undefined };
     this.#connections.set(socket, connection);
-    socket.on('close', () => {
-      this.#forget(socket);
-    });
+    socket.on('close', this.#onClose);
     socket.on('error', ignore);
     this.#hellos.begin(socket, connection);
   }
@@ -108,15 +114,23 @@ export class ConnectionRouter {
     const raw = rawSocketOf(socket);
     const connection = raw === undefined ? undefined : this.#connections.get(raw);
     if (connection === undefined) return;
-    connection.isSecured = true;
+    connection.secured = socket;
     // A resumed TLS 1.2 connection does not know its name (nodejs/node#57175); the hello did.
     if (typeof socket.servername !== 'string') socket.servername = connection.serverName ?? false;
   }
 
   /** Ends connections at once: those whose handshake is not complete, or all. */
   destroy(which: 'unsecured' | 'all'): void {
-    for (const [socket, { isSecured }] of [...this.#connections]) {
-      if (which === 'all' || !isSecured) socket.destroy();
+    for (const [socket, { secured }] of [...this.#connections]) {
+      if (which === 'all' || secured === undefined) socket.destroy();
+    }
+  }
+
+  /** Ends the connections completed by `servers` whose client has not sent anything since its handshake. */
+  destroySilent(servers: TlsServers): void {
+    for (const { servers: own, secured } of [...this.#connections.values()]) {
+      // The bytes of a TLS socket are those after the handshake.
+      if (own === servers && secured?.bytesRead === 0) secured.destroy();
     }
   }
 
@@ -281,7 +295,8 @@ interface Connection {
   readonly servers: TlsServers;
   /** What it asked for, as it was sent. */
   serverName: string | undefined;
-  isSecured: boolean;
+  /** The connection over TLS, once its handshake is complete. */
+  secured: TLSSocket | undefined;
 }
 
 function ignore(): void {

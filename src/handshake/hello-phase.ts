@@ -4,15 +4,12 @@
  */
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
-import { ClientHelloReader, type ClientHelloResult } from './client-hello.js';
+import { ClientHelloReader, type FirstBytes, wholeHello } from './client-hello.js';
 
 /** How long a client may take to send its hello; a tick more where many come at once. */
 export const HELLO_TIMEOUT_MS = 5_000;
 const TICK_MS = 500;
 const TICKS = HELLO_TIMEOUT_MS / TICK_MS;
-
-/** What the first bytes turned out to be, once that is known. */
-export type FirstBytes = Exclude<ClientHelloResult, { kind: 'incomplete' }>;
 
 /** What becomes of the connections, each of which comes with what was given to `begin`. */
 export interface HelloListener<Connection> {
@@ -22,12 +19,22 @@ export interface HelloListener<Connection> {
   readonly timedOut: (socket: Socket, byteCount: number) => void;
 }
 
+/** How node hands a socket the bytes that it has read, null for their end; answers whether more are wanted. */
+type Push = (chunk: Buffer | null) => boolean;
+
 interface PendingHello<Connection> {
   readonly connection: Connection;
-  readonly reader: ClientHelloReader;
   /** The tick at which it began. */
   readonly since: number;
-  readonly onReadable: () => void;
+  /** The socket's own `push`. */
+  readonly push: Push;
+  /** Made for a hello that does not come in one piece. */
+  reader: ClientHelloReader | undefined;
+}
+
+interface Received {
+  readonly first: FirstBytes;
+  readonly bytes: Buffer;
 }
 
 /** Reads the hellos of any number of connections. */
@@ -39,25 +46,30 @@ export class HelloPhase<Connection> {
   /** Counted, not read from the clock: a clock that is set back must not give anybody more time. */
   #tick = 0;
   #timer: unknown;
+  /**
+   * Stands in for the socket's own `push` while its hello is read; one for all sockets, which it gets as `this`. To
+   * listen for `data` or `readable` would start a stream's machinery for one chunk, at 5 % of a whole handshake.
+   */
+  readonly #push: (this: Socket, chunk: Buffer | null) => boolean;
 
   constructor(clock: Clock, listener: HelloListener<Connection>) {
     this.#clock = clock;
     this.#listener = listener;
+    const take = (socket: Socket, chunk: Buffer | null): boolean => this.#take(socket, chunk);
+    this.#push = function (chunk) {
+      return take(this, chunk);
+    };
   }
 
   /** Begins with a connection. */
   begin(socket: Socket, connection: Connection): void {
-    const pending: PendingHello<Connection> = {
-      connection,
-      reader: new ClientHelloReader(),
-      since: this.#tick,
-      onReadable: () => {
-        this.#advance(socket, pending);
-      },
-    };
-    this.#pending.set(socket, pending);
+    const push = Reflect.get(socket, 'push') as Push;
+    this.#pending.set(socket, { connection, since: this.#tick, push, reader: undefined });
     this.#timer ??= this.#clock.setTimeout(this.#sweep, TICK_MS);
-    socket.on('readable', pending.onReadable);
+    socket.push = this.#push;
+    // What came while it waited for the start was pushed back.
+    if (socket.readableLength > 0) this.#take(socket, socket.read() as Buffer);
+    else if (socket.isPaused()) socket.read(0);
   }
 
   /** Forgets a connection that has closed. */
@@ -71,16 +83,36 @@ export class HelloPhase<Connection> {
     this.#timer = undefined;
   }
 
-  #advance(socket: Socket, { connection, reader, onReadable }: PendingHello<Connection>): void {
-    for (let chunk = read(socket); chunk !== null; chunk = read(socket)) {
-      const result = reader.push(chunk);
-      if (result.kind === 'incomplete') continue;
-      this.#pending.delete(socket);
-      socket.removeListener('readable', onReadable);
-      socket.unshift(reader.bytes);
-      this.#listener.received(socket, connection, result);
-      return;
+  #take(socket: Socket, chunk: Buffer | null): boolean {
+    const pending = this.#pending.get(socket);
+    // Timed out: what it still sends is nobody's.
+    if (pending === undefined) return true;
+    if (chunk === null) {
+      socket.push = pending.push;
+      return socket.push(chunk);
     }
+    const whole = pending.reader === undefined ? wholeHello(chunk) : undefined;
+    if (whole === undefined) this.#advanceInPieces(socket, pending, chunk);
+    else this.#received(socket, pending, { first: whole, bytes: chunk });
+    return true;
+  }
+
+  #advanceInPieces(socket: Socket, pending: PendingHello<Connection>, chunk: Buffer): void {
+    const reader = (pending.reader ??= new ClientHelloReader());
+    const first = reader.push(chunk);
+    if (first.kind !== 'incomplete') this.#received(socket, pending, { first, bytes: reader.bytes });
+  }
+
+  /** Gives every byte back and the socket on. */
+  #received(
+    socket: Socket,
+    { connection, push }: PendingHello<Connection>,
+    { first, bytes }: Received,
+  ): void {
+    this.#pending.delete(socket);
+    socket.push = push;
+    socket.unshift(bytes);
+    this.#listener.received(socket, connection, first);
   }
 
   readonly #sweep = (): void => {
@@ -88,13 +120,9 @@ export class HelloPhase<Connection> {
     for (const [socket, { reader, since }] of this.#pending) {
       if (this.#tick - since < TICKS) break;
       this.#pending.delete(socket);
-      this.#listener.timedOut(socket, reader.bytes.length);
+      this.#listener.timedOut(socket, reader?.bytes.length ?? 0);
       socket.destroy();
     }
     this.#timer = this.#pending.size === 0 ? undefined : this.#clock.setTimeout(this.#sweep, TICK_MS);
   };
-}
-
-function read(socket: Socket): Buffer | null {
-  return socket.read() as Buffer | null;
 }

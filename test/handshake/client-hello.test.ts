@@ -4,6 +4,7 @@ import {
   type ClientHello,
   ClientHelloReader,
   type ClientHelloResult,
+  wholeHello,
 } from '../../src/handshake/client-hello.js';
 import { captureClientHello, inRecordsOf, inSegmentsOf } from '../support/raw-client-hello.js';
 import {
@@ -187,6 +188,36 @@ describe('bytes that are no ClientHello', () => {
   });
 });
 
+describe('the short cut for a hello in one piece', () => {
+  it('takes a real hello', async () => {
+    const real = await captureClientHello({ servername: 'a.test', ALPNProtocols: ['h2'] });
+    expect(wholeHello(real)).toMatchObject({
+      kind: 'hello',
+      hello: { serverName: 'a.test', protocols: ['h2'] },
+    });
+  });
+
+  it.each([
+    ['that is cut off in its header', (real: Buffer) => real.subarray(0, 8)],
+    ['that is cut off in its body', (real: Buffer) => real.subarray(0, -1)],
+    ['whose record claims too much', (real: Buffer) => changed(real, { 3: 0x7f })],
+    ['whose record is no handshake', (real: Buffer) => changed(real, { 0: 23 })],
+    ['of another protocol', (real: Buffer) => changed(real, { 1: 4 })],
+    ['that is another message', (real: Buffer) => changed(real, { 5: 2 })],
+    ['that claims megabytes', (real: Buffer) => changed(real, { 6: 1 })],
+    ['that goes on in another record', (real: Buffer) => changed(real, { 7: 0x3f })],
+  ])('leaves one %s to the reader', async (_case, change) => {
+    const real = await captureClientHello({ servername: 'a.test' });
+    expect(wholeHello(change(real))).toBeUndefined();
+  });
+
+  function changed(real: Buffer, bytes: Record<number, number>): Buffer {
+    const copy = Buffer.from(real);
+    for (const [at, to] of Object.entries(bytes)) copy[Number(at)] = to;
+    return copy;
+  }
+});
+
 describe('the reader', () => {
   it('waits for more when it is given nothing', () => {
     expect(read(Buffer.alloc(0)).kind).toBe('incomplete');
@@ -237,8 +268,18 @@ describe('the reader', () => {
   });
 });
 
+/** By the reader, and where that has an answer by the short cut for hellos in one piece, which must say the same. */
 function read(bytes: Buffer): ClientHelloResult {
-  return new ClientHelloReader().push(bytes);
+  const result = new ClientHelloReader().push(bytes);
+  const whole = wholeHello(bytes);
+  if (whole !== undefined) expect(seenIn(whole)).toEqual(seenIn(result));
+  return result;
+}
+
+function seenIn(result: ClientHelloResult): unknown {
+  if (result.kind !== 'hello') return result;
+  const { serverName, protocols } = result.hello;
+  return { serverName, protocols };
 }
 
 function readInSegments(bytes: Buffer, segmentBytes: number): ClientHelloResult {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Credential } from '../../src/credential/credential.js';
 import { LONGEST_QUEUE } from '../../src/handshake/connection-router.js';
@@ -302,6 +302,28 @@ describe('the router', () => {
     while (server.router.size > 1) await new Promise(setImmediate);
     expect(secured.destroyed).toBe(false);
     secured.destroy();
+  });
+
+  it('ends the connections of one application that have said nothing since their handshake', async () => {
+    const server = await routed([sourceOf(await credentialFor('a.test'))]);
+    const open = async (): Promise<TLSSocket> => {
+      const client = connectTls({
+        ...{ port: server.port, host: '127.0.0.1', servername: 'a.test' },
+        ...{ rejectUnauthorized: false, allowHalfOpen: true },
+      });
+      client.resume();
+      await once(client, 'end');
+      return client;
+    };
+    const [talking, silent] = [await open(), await open()];
+    talking.write('GET');
+    const [kept, ended] = server.secured as [TLSSocket, TLSSocket];
+    while (kept.bytesRead === 0) await new Promise(setImmediate);
+    server.router.destroySilent({} as never);
+    expect(ended.destroyed).toBe(false);
+    server.router.destroySilent(server.servers);
+    expect([kept.destroyed, ended.destroyed]).toEqual([false, true]);
+    for (const client of [talking, silent]) client.destroy();
   });
 
   it('tells when the last connection has closed', async () => {

@@ -1,7 +1,64 @@
-import { Socket } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { HELLO_TIMEOUT_MS, HelloPhase } from '../../src/handshake/hello-phase.js';
 import { manualClock } from '../support/manual-clock.js';
+
+describe('reading a hello', () => {
+  it('takes bytes that were pushed back before it began', () => {
+    const { phase, received, socket } = scene();
+    socket.unshift(Buffer.from('GET / HTTP/1.1'));
+    phase.begin(socket, 'early');
+    expect(received).toEqual(['early']);
+    expect(String(socket.read())).toBe('GET / HTTP/1.1');
+  });
+
+  it('starts a socket that was paused when it came', async () => {
+    const { phase, received } = scene();
+    const accepted: Socket[] = [];
+    const server = createServer({ pauseOnConnect: true }, (socket) => {
+      accepted.push(socket);
+      phase.begin(socket, 'paused');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    client.on('error', () => undefined);
+    client.write('GET / HTTP/1.1');
+    while (received.length === 0) await new Promise(setImmediate);
+    for (const socket of [client, ...accepted]) socket.destroy();
+    server.close();
+    await once(server, 'close');
+    expect(received).toEqual(['paused']);
+  });
+
+  it('lets a client leave in the middle of it', async () => {
+    const { phase, received, socket } = scene();
+    phase.begin(socket, 'gone');
+    socket.push(Buffer.from([22, 3, 1]));
+    const ended = once(socket, 'end');
+    socket.push(null);
+    socket.read();
+    await ended;
+    expect(received).toEqual([]);
+  });
+
+  it('drops what comes after its deadline', async () => {
+    const { phase, received, socket, clock } = scene();
+    phase.begin(socket, 'late');
+    await clock.advance(HELLO_TIMEOUT_MS);
+    expect(socket.push(Buffer.from('GET / HTTP/1.1'))).toBe(true);
+    expect(received).toEqual([]);
+  });
+
+  function scene() {
+    const [clock, received]: [ReturnType<typeof manualClock>, string[]] = [manualClock(), []];
+    const phase = new HelloPhase<string>(clock, {
+      received: (_socket, connection) => received.push(connection),
+      timedOut: () => undefined,
+    });
+    return { clock, received, phase, socket: new Socket() };
+  }
+});
 
 describe('the deadline of a hello', () => {
   it('is five seconds, and for those that come between two ticks at most half a second more', async () => {

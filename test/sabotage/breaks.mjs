@@ -172,8 +172,8 @@ export const breaks = [
   {
     name: 'silent connections stay',
     file: 'src/handshake/hello-phase.ts',
-    find: '      this.#listener.timedOut(socket, reader.bytes.length);\n      socket.destroy();',
-    replace: '      this.#listener.timedOut(socket, reader.bytes.length);',
+    find: '      this.#listener.timedOut(socket, reader?.bytes.length ?? 0);\n      socket.destroy();',
+    replace: '      this.#listener.timedOut(socket, reader?.bytes.length ?? 0);',
     test: 'test/handshake/connection-router.test.ts',
     testName: 'that stays silent',
   },
@@ -529,5 +529,21 @@ export const breaks = [
     replace: '      if (this.#tick - since < TICKS * 4) break;',
     test: 'test/handshake/hello-phase.test.ts',
     testName: 'is five seconds',
+  },
+  {
+    name: 'the short cut reads past the record',
+    file: 'src/handshake/client-hello.ts',
+    find: '  return end > recordEnd ? undefined : parseHello(chunk, message, end);',
+    replace: '  return parseHello(chunk, message, end);',
+    test: 'test/handshake/client-hello.test.ts',
+    testName: 'that goes on in another record',
+  },
+  {
+    name: 'closing one application ends the quiet connections of all',
+    file: 'src/handshake/connection-router.ts',
+    find: 'if (own === servers && secured?.bytesRead === 0) secured.destroy();',
+    replace: 'if (secured?.bytesRead === 0) secured.destroy();',
+    test: 'test/handshake/connection-router.test.ts',
+    testName: 'ends the connections of one application',
   },
 ];

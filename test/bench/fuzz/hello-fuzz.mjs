@@ -12,7 +12,7 @@ const KEY_NAME = Buffer.alloc(16, 7);
 
 /** @returns a function that makes and judges one input; it gives back the kind, or throws saying what was wrong */
 export async function helloFuzz(random) {
-  const { ClientHelloReader } = await importSource('handshake/client-hello.ts');
+  const { ClientHelloReader, wholeHello } = await importSource('handshake/client-hello.ts');
   const hellos = await realHellos();
   const flights = hellos.map(({ bytes }) => bytes);
 
@@ -40,6 +40,9 @@ export async function helloFuzz(random) {
     const result = read([bytes]);
     const whole = factsOf(result);
     if (result.kind === 'hello') assertAgrees(result.hello, bytes);
+    const short = wholeHello(bytes);
+    if (short !== undefined && factsOf(short) !== whole)
+      throw new Error(`reads ${whole}, but ${factsOf(short)} by the short cut`);
     const inParts = factsOf(read(cut));
     if (!before.equals(bytes)) throw new Error('writes into the chunk it was given');
     if (whole !== inParts && bytes.length < LARGEST_FLIGHT) {

@@ -37,6 +37,8 @@ export interface RoutedServer {
   readonly failures: unknown[];
   readonly secured: TLSSocket[];
   readonly plain: Socket[];
+  /** What completes its handshakes. */
+  readonly servers: TlsServers;
   /** Resolves with the next connection that is turned away. */
   nextRefusal(): Promise<Refusal>;
   close(): Promise<void>;
@@ -99,7 +101,7 @@ export async function routedServer(
   await once(listener, 'listening');
   return {
     port: (listener.address() as AddressInfo).port,
-    ...{ router, challenges, ticketKeys, clock, refusals, failures, secured, plain },
+    ...{ router, servers, challenges, ticketKeys, clock, refusals, failures, secured, plain },
     nextRefusal: () => new Promise((resolve) => waiters.push(resolve)),
     close: async () => {
       listener.close();
