@@ -12,13 +12,19 @@ import type { TlsmithErrorCode } from '../errors.js';
 import { type AlertName, refuse } from './alert.js';
 import { type Challenges, createChallengeServer, isValidator } from './challenges.js';
 import type { ClientHello, FirstBytes } from './client-hello.js';
-import { type CredentialResolver, isPromise, type Selection } from './credential-resolver.js';
+import {
+  type CredentialResolver,
+  isPromise,
+  type Selection,
+  type SelectionOptions,
+} from './credential-resolver.js';
 import { HELLO_TIMEOUT_MS, HelloPhase } from './hello-phase.js';
 import { readAhead } from './read-ahead.js';
 import type { TlsServers } from './tls-servers.js';
+import { WaitingQueue } from './waiting-queue.js';
 
-/** How many connections may wait for a credential that is not there yet. */
-export const LONGEST_QUEUE = 1_000;
+/** What clients without a server name wait for; no server name is empty. */
+const NO_NAME = '';
 
 /** Why a connection did not get as far as a handshake. */
 export type RefusalCode = Extract<
@@ -62,7 +68,7 @@ export class ConnectionRouter {
   readonly #connections = new Map<Socket, Connection>();
   /** One for all sockets, which it gets as `this`. */
   readonly #onClose: (this: Socket) => void;
-  #waiting = 0;
+  readonly #queue = new WaitingQueue();
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -95,7 +101,7 @@ export class ConnectionRouter {
 
   /** How many connections wait for a credential that is not there yet. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#queue.length;
   }
 
   /** Takes a raw connection whose handshake is to be completed by one of `servers`. */
@@ -177,7 +183,11 @@ export class ConnectionRouter {
       this.#handOff(socket, servers, { hello, credential: selection });
       return;
     }
+    const leaveQueue = this.#queue.enter(queueNameOf(hello));
+    socket.once('close', leaveQueue);
     this.#waitFor(selection, socket, (credential) => {
+      leaveQueue();
+      socket.removeListener('close', leaveQueue);
       this.#handOff(socket, servers, { hello, credential });
     });
   }
@@ -187,14 +197,7 @@ export class ConnectionRouter {
     socket: Socket,
     goOn: (credential: Credential | undefined) => void,
   ): void {
-    let isWaiting = true;
     const stopReading = readAhead(socket);
-    const stop = (): void => {
-      if (isWaiting) this.#waiting -= 1;
-      isWaiting = false;
-    };
-    this.#waiting += 1;
-    socket.once('close', stop);
     void selection
       .then((credential) => {
         if (socket.destroyed) return;
@@ -203,10 +206,6 @@ export class ConnectionRouter {
       })
       .catch((error: unknown) => {
         this.#fail(socket, error);
-      })
-      .finally(() => {
-        stop();
-        socket.removeListener('close', stop);
       });
   }
 
@@ -225,17 +224,21 @@ export class ConnectionRouter {
 
   #select(socket: Socket, hello: ClientHello): Selection {
     const { resolver, refusesUnknownNames } = this.#options;
-    const options = { mayWait: this.#waiting < LONGEST_QUEUE };
-    if (hello.serverName === undefined) return resolver.default(socket.localAddress, options);
+    if (hello.serverName === undefined) return resolver.default(socket.localAddress, this.#mayWait(NO_NAME));
     const serverName = normalizeServerName(hello.serverName);
     // A name that is none by grammar belongs to nobody: it is refused by #handOff like an unknown one.
     if (serverName === undefined) return undefined;
+    const options = this.#mayWait(serverName);
     const selection = resolver.find(serverName, options);
     if (refusesUnknownNames) return selection;
     if (isPromise(selection)) {
       return selection.then((credential) => credential ?? resolver.default(socket.localAddress, options));
     }
     return selection ?? resolver.default(socket.localAddress, options);
+  }
+
+  #mayWait(serverName: string): SelectionOptions {
+    return { mayWait: this.#queue.hasRoomFor(serverName) };
   }
 
   #handOff(socket: Socket, servers: TlsServers, { hello, credential }: Selected): void {
@@ -297,6 +300,11 @@ interface Connection {
   serverName: string | undefined;
   /** The connection over TLS, once its handshake is complete. */
   secured: TLSSocket | undefined;
+}
+
+/** Under which name a connection waits: variants of spelling share one. */
+function queueNameOf({ serverName }: ClientHello): string {
+  return normalizeServerName(serverName ?? NO_NAME) ?? NO_NAME;
 }
 
 function ignore(): void {

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Credential } from '../../src/credential/credential.js';
-import { LONGEST_QUEUE } from '../../src/handshake/connection-router.js';
+import { LONGEST_QUEUE, LONGEST_QUEUE_FOR_A_NAME } from '../../src/handshake/waiting-queue.js';
 import { HELLO_TIMEOUT_MS } from '../../src/handshake/hello-phase.js';
 import type { CertificateSource } from '../../src/sources/certificate-source.js';
 import { captureClientHello, inSegmentsOf, writeSegments } from '../support/raw-client-hello.js';
@@ -12,9 +12,9 @@ import {
   alertRecord,
   exchange,
   handshake,
-  type RoutedServer,
   type RoutedServerOptions,
   routedServer,
+  type RoutedServer,
 } from './support/routed-server.js';
 import { answering, credentialFor, sourceOf } from './support/sources.js';
 
@@ -269,18 +269,52 @@ describe('a name that is not ready yet', () => {
     const fallback = await credentialFor('a.test');
     const never = answering(() => ({ pending: new Promise<Credential>(() => undefined) }));
     const server = await routed([never, sourceOf(fallback)]);
-    const bytes = await captureClientHello({ servername: 'a.test' });
-    const clients = Array.from({ length: LONGEST_QUEUE }, () => {
-      const client = connect(server.port, '127.0.0.1');
-      client.on('error', () => undefined);
-      client.write(bytes);
-      return client;
-    });
-    while (server.router.waiting < LONGEST_QUEUE) await new Promise(setImmediate);
+    const clients: Socket[] = [];
+    for (const [name, length] of [
+      ['b.test', LONGEST_QUEUE_FOR_A_NAME],
+      ['c.test', LONGEST_QUEUE],
+    ] as const) {
+      clients.push(...(await waitingClients(server, { name, length })));
+    }
     const client = await handshake(server.port, { servername: 'a.test' });
     expect(client.fingerprint256).toBe(fallback.fingerprint256);
     for (const waiting of clients) waiting.destroy();
   }, 30_000);
+
+  it('makes clients without a name wait for the default', async () => {
+    const credential = await credentialFor('a.test');
+    const slow = { ...answering(() => undefined), default: () => Promise.resolve(credential) };
+    const server = await routed([slow]);
+    const client = await handshake(server.port);
+    expect(client.fingerprint256).toBe(credential.fingerprint256);
+  });
+
+  it('leaves room for other names when one hangs', async () => {
+    const fallback = await credentialFor('a.test');
+    const never = answering(() => ({ pending: new Promise<Credential>(() => undefined) }));
+    const server = await routed([never, sourceOf(fallback)]);
+    const clients = await waitingClients(server, { name: 'A.test', length: LONGEST_QUEUE_FOR_A_NAME });
+    const client = await handshake(server.port, { servername: 'a.test' });
+    expect(client.fingerprint256).toBe(fallback.fingerprint256);
+    clients.push(...(await waitingClients(server, { name: 'b.test', length: LONGEST_QUEUE_FOR_A_NAME + 1 })));
+    for (const waiting of clients) waiting.destroy();
+  }, 30_000);
+
+  /** Connects until so many wait. */
+  async function waitingClients(
+    { port, router }: RoutedServer,
+    { name, length }: { name: string; length: number },
+  ): Promise<Socket[]> {
+    const bytes = await captureClientHello({ servername: name });
+    const clients = Array.from({ length: length - router.waiting }, () => {
+      const client = connect(port, '127.0.0.1');
+      client.on('error', () => undefined);
+      client.write(bytes);
+      return client;
+    });
+    while (router.waiting < length) await new Promise(setImmediate);
+    return clients;
+  }
 });
 
 describe('the router', () => {

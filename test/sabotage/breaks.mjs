@@ -179,9 +179,9 @@ export const breaks = [
   },
   {
     name: 'any number of connections may wait',
-    file: 'src/handshake/connection-router.ts',
-    find: 'mayWait: this.#waiting < LONGEST_QUEUE',
-    replace: 'mayWait: this.#waiting < Infinity',
+    file: 'src/handshake/waiting-queue.ts',
+    find: 'return this.#length < LONGEST_QUEUE &&',
+    replace: 'return true &&',
     test: 'test/handshake/connection-router.test.ts',
     testName: 'connections at most; for more, later sources answer',
   },
@@ -545,5 +545,13 @@ export const breaks = [
     replace: 'if (secured?.bytesRead === 0) secured.destroy();',
     test: 'test/handshake/connection-router.test.ts',
     testName: 'ends the connections of one application',
+  },
+  {
+    name: 'one name that hangs takes all the room',
+    file: 'src/handshake/waiting-queue.ts',
+    find: '(this.#byName.get(name) ?? 0) < LONGEST_QUEUE_FOR_A_NAME',
+    replace: 'true',
+    test: 'test/handshake/connection-router.test.ts',
+    testName: 'leaves room for other names when one hangs',
   },
 ];
