@@ -22,6 +22,11 @@ export class BoundedMap<Key, Value> {
     return value;
   }
 
+  /** Whether there is an entry; asking does not count as use. */
+  has(key: Key): boolean {
+    return this.#entries.has(key);
+  }
+
   /** Stores a value and drops the one unused for longest, if there are too many. */
   set(key: Key, value: Value): void {
     this.#entries.delete(key);

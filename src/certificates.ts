@@ -6,8 +6,10 @@ import type { Finding } from './credential/findings.js';
 import { normalizeServerName } from './credential/server-name.js';
 import { TlsmithError } from './errors.js';
 import { ExpiryWatch, type WatchedCertificate } from './expiry.js';
-import { CredentialResolver } from './handshake/credential-resolver.js';
+import type { CredentialResolver } from './handshake/credential-resolver.js';
 import { type TlsSettings, tlsServerOptions } from './handshake/tls-settings.js';
+import { Inspections } from './inspections.js';
+import { ObservedResolver } from './observed-resolver.js';
 import { assertNoFindings, SourceSet, type SourceSurroundings } from './source-set.js';
 import { credentialsOf, managedOf } from './source-readings.js';
 import { type CertificateSource, nameOfSource } from './sources/certificate-source.js';
@@ -16,7 +18,7 @@ import { type CertificateStatus, certificatesOf } from './status.js';
 const CACHED_CONTEXTS = 2_000;
 
 /** What the credential side needs. */
-export interface CertificatesOptions extends Omit<SourceSurroundings, 'changed'> {
+export interface CertificatesOptions extends Omit<SourceSurroundings, 'changed' | 'inspect'> {
   readonly sources: readonly CertificateSource[];
   readonly defaultName: string | undefined;
   readonly refusesUnknownNames: boolean;
@@ -29,28 +31,27 @@ export class Certificates {
   readonly sources: SourceSet;
   readonly #options: CertificatesOptions;
   readonly #watch: ExpiryWatch;
+  readonly #inspections: Inspections;
   readonly #contexts = new BoundedMap<string, SecureContext>(CACHED_CONTEXTS);
   #isWatching = false;
+  #isLookDue = false;
 
   constructor(options: CertificatesOptions) {
-    const { sources, clock, defaultName, reporter } = options;
+    const { sources, clock, reporter } = options;
     this.#options = options;
+    this.#inspections = inspectionsFor(options);
+    reporter.namesAtHand = () => this.#names();
     this.sources = new SourceSet(sources, {
       ...options,
+      inspect: (credential, origin) => {
+        this.#inspections.add(credential, origin);
+      },
       changed: () => {
         this.resolver.changed();
-        this.#look();
+        this.#lookSoon();
       },
     });
-    this.resolver = new CredentialResolver({
-      sources,
-      clock,
-      defaultName,
-      report: this.#report,
-      resolved: (finding) => {
-        reporter.resolvedRecurring(finding);
-      },
-    });
+    this.resolver = this.#observedResolver();
     this.#watch = new ExpiryWatch(clock, () => this.#watched(), {
       expiring: ({ source, credential }) => {
         reporter.expiry('expiring', source, credential);
@@ -63,12 +64,14 @@ export class Certificates {
 
   /** Starts the sources and checks that they fit the options. */
   async start(): Promise<void> {
-    await this.sources.start();
+    this.#inspections.open();
     try {
+      await this.sources.start();
       await this.#assertDefaultName();
-      if (this.#options.isStrict) assertNoFindings(this.#options.reporter);
+      if (this.#options.isStrict) await this.#assertNoFindings();
     } catch (error) {
       await this.sources.close();
+      await this.#inspections.close();
       throw error;
     }
     this.#isWatching = true;
@@ -81,6 +84,7 @@ export class Certificates {
     this.#watch.close();
     this.#contexts.clear();
     await this.sources.close();
+    await this.#inspections.close();
   }
 
   /** What a client that asks for `serverName` gets, as a context. */
@@ -116,6 +120,44 @@ export class Certificates {
     return credential ?? (this.#options.refusesUnknownNames ? undefined : this.resolver.default(undefined));
   }
 
+  #observedResolver(): CredentialResolver {
+    const { sources, clock, defaultName, refusesUnknownNames, reporter } = this.#options;
+    const context = {
+      sources,
+      clock,
+      defaultName,
+      report: this.#report,
+      resolved: (finding: Finding) => {
+        reporter.resolvedRecurring(finding);
+      },
+    };
+    return new ObservedResolver(context, {
+      served: (credential) => {
+        this.#inspections.add(credential);
+      },
+      unmatched: (serverName) => {
+        if (!refusesUnknownNames) reporter.unmatched(serverName);
+      },
+    });
+  }
+
+  /** What the sources have at hand is inspected before the start is done, where a finding prevents it. */
+  async #assertNoFindings(): Promise<void> {
+    for (const source of this.#options.sources) {
+      for (const credential of credentialsOf(source, this.#report)) {
+        this.#inspections.add(credential, { source: nameOfSource(source) });
+      }
+    }
+    await this.#inspections.settled();
+    assertNoFindings(this.#options.reporter);
+  }
+
+  *#names(): Iterable<string> {
+    for (const source of this.#options.sources) {
+      for (const { names } of credentialsOf(source, this.#report)) yield* names;
+    }
+  }
+
   async #assertDefaultName(): Promise<void> {
     const { defaultName } = this.#options;
     // A managed name may still be pending: its certificate comes later.
@@ -137,6 +179,16 @@ export class Certificates {
     this.#options.reporter.reportRecurring(finding);
   };
 
+  /** Once for all that changes in one turn: a folder may tell of a thousand certificates at a time. */
+  #lookSoon(): void {
+    if (this.#isLookDue) return;
+    this.#isLookDue = true;
+    queueMicrotask(() => {
+      this.#isLookDue = false;
+      this.#look();
+    });
+  }
+
   #look(): void {
     if (this.#isWatching) this.#watch.look();
   }
@@ -157,4 +209,20 @@ export class Certificates {
       }
     }
   }
+}
+
+function inspectionsFor({ clock, isStrict, reporter }: CertificatesOptions): Inspections {
+  return new Inspections({
+    clock,
+    tellsDates: isStrict,
+    report: (finding) => {
+      reporter.report(finding);
+    },
+    resolved: ({ code, source, names = [] }) => {
+      reporter.resolved(code, { source, names });
+    },
+    fault: (message) => {
+      reporter.fault('Certificates could not be inspected', new Error(message));
+    },
+  });
 }

@@ -15,6 +15,7 @@ export { type ListenTarget } from './listening/listen-target.js';
 export { type RedirectStatus } from './http/redirect.js';
 export { type TlsBaseline } from './handshake/tls-settings.js';
 
+export { directory, type DirectoryOptions } from './sources/directory.js';
 export { filePair, type FilePairOptions } from './sources/file-pair.js';
 export { pemPair, type PemPairOptions } from './sources/pem-pair.js';
 export { fromFunction, type FromFunctionOptions } from './sources/from-function.js';

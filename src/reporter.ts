@@ -8,15 +8,20 @@ import type { Credential } from './credential/credential.js';
 import type { Finding } from './credential/findings.js';
 import { codeOf, isTlsmithError, messageOf, TlsmithError } from './errors.js';
 import type { CertificateEvent, ExpiryEvent, FailedEvent, SecureServerEvents } from './events.js';
+import { findingKey } from './handshake/open-findings.js';
+import { FailedHandshakes } from './failed-handshakes.js';
 import type { RefusalCode, RefusalFacts } from './handshake/connection-router.js';
 import type { Logger } from './logger.js';
 import { Counters } from './metrics.js';
 import { RecurringFindings } from './recurring-findings.js';
 import { RepeatedLog } from './repeated-log.js';
 import type { SourceEvent } from './sources/certificate-source.js';
+import { UnmatchedNames } from './unmatched-names.js';
 
 const KEPT_FINDINGS = 1_000;
 const DAY_MS = 86_400_000;
+const UNKNOWN_NAME_HINT =
+  'If the name is yours, add it to a certificate, or a certificate for it to a source; if not, somebody points its DNS here or scans.';
 
 /** Hands an event to whoever listens; never throws. */
 export type Emit = <Name extends keyof SecureServerEvents>(
@@ -34,12 +39,18 @@ export class Reporter {
   readonly #findings = new BoundedMap<string, Finding>(KEPT_FINDINGS);
   /** Apart from the others, which strangers must not be able to displace. */
   readonly #recurring: RecurringFindings;
+  readonly #failedHandshakes: FailedHandshakes;
+  readonly #unmatched: UnmatchedNames;
+  /** The names of all certificates there are, for messages about names that none covers. */
+  namesAtHand: () => Iterable<string> = () => [];
 
   constructor(logger: Logger, clock: Clock, emit: Emit) {
     this.#logger = logger;
     this.#clock = clock;
     this.#emit = emit;
     this.#repeated = new RepeatedLog(logger, clock);
+    this.#failedHandshakes = new FailedHandshakes(this.#repeated);
+    this.#unmatched = new UnmatchedNames(clock, () => this.namesAtHand());
     this.#recurring = new RecurringFindings(clock, (finding) => {
       const { message, severity, ...facts } = finding;
       logger[levelOf(severity)](facts, message);
@@ -49,7 +60,10 @@ export class Reporter {
 
   /** Findings that still hold, oldest first; those of handshakes last, with how often they were met. */
   get findings(): (Finding & { readonly count?: number })[] {
-    return [...this.#findings.values(), ...this.#recurring.findings];
+    const recurring = this.#recurring.findings;
+    // What handshakes meet again, such as an expired certificate, was perhaps told when it was loaded.
+    const met = new Set(recurring.map(findingKey));
+    return [...[...this.#findings.values()].filter((finding) => !met.has(findingKey(finding))), ...recurring];
   }
 
   /** Tells of a finding, once as long as it holds. */
@@ -80,7 +94,7 @@ export class Reporter {
   }
 
   /** Takes back findings of a code, for these names or for all. */
-  resolved(code: string, { source, names }: { source: string; names?: readonly string[] }): void {
+  resolved(code: string, { source, names }: { source: string | undefined; names?: readonly string[] }): void {
     const isMeant = (finding: Finding): boolean =>
       finding.code === code &&
       finding.source === source &&
@@ -152,11 +166,31 @@ export class Reporter {
   refused(code: RefusalCode, facts: RefusalFacts): void {
     this.counters.handshakes.increment(code);
     const { cause, ...known } = facts;
-    const asked = facts.serverName === undefined ? '' : ` for ${facts.serverName}`;
-    const message = `Connection${asked} refused: ${facts.reason}${cause === undefined ? '' : ` (${messageOf(cause)})`}.`;
+    const { serverName, reason } = facts;
+    if (code === 'SERVER_NAME_UNKNOWN' && serverName !== undefined) {
+      this.#repeated.write('warn', code, [
+        { code, ...known, hint: UNKNOWN_NAME_HINT },
+        `Connection refused: ${this.#unmatched.add(serverName)}.`,
+      ]);
+      return;
+    }
+    const asked = serverName === undefined ? '' : ` for ${serverName}`;
+    const message = `Connection${asked} refused: ${reason}${cause === undefined ? '' : ` (${messageOf(cause)})`}.`;
     // Port scans and health checks are everybody's weather; a name without certificate is somebody's mistake.
     const level = code.startsWith('CLIENT_HELLO') ? 'info' : 'warn';
-    this.#repeated.write(level, code, [{ code, ...known }, message]);
+    const kind = code === 'SERVER_NAME_UNKNOWN' ? `${code} (none sent)` : code;
+    const hint = kind === code ? {} : { hint: 'Set defaultName to the name that such clients get.' };
+    this.#repeated.write(level, kind, [{ code, ...known, ...hint }, message]);
+  }
+
+  /** Tells of a name that no certificate covers and whose clients get the default one. */
+  unmatched(serverName: string): void {
+    const code = 'SERVER_NAME_UNKNOWN';
+    // To serve them is what was configured; a client that minds says so itself, and that is a warning.
+    this.#repeated.write('info', `${code} (default)`, [
+      { code, serverName, hint: UNKNOWN_NAME_HINT },
+      `${this.#unmatched.add(serverName)}. Clients get the default certificate, which does not fit.`,
+    ]);
   }
 
   /** Tells of plain HTTP on the TLS port; where it is redirected, that is nothing to warn about. */
@@ -170,15 +204,10 @@ export class Reporter {
   }
 
   /** Tells of a handshake that failed. */
-  handshakeFailed(error: unknown, remoteAddress: string | undefined): void {
+  handshakeFailed(error: unknown, remoteAddress: string | undefined, serverName?: string): void {
     const isTimeout = codeOf(error) === 'ERR_TLS_HANDSHAKE_TIMEOUT';
-    const code = isTimeout ? 'HANDSHAKE_TIMEOUT' : 'HANDSHAKE_FAILED';
-    this.counters.handshakes.increment(isTimeout ? code : 'failed');
-    const reason = codeOf(error) ?? 'unknown reason';
-    this.#repeated.write('info', `${code} ${reason}`, [
-      { code, reason, remoteAddress },
-      `A TLS handshake failed: ${messageOf(error).trim()}.`,
-    ]);
+    this.counters.handshakes.increment(isTimeout ? 'HANDSHAKE_TIMEOUT' : 'failed');
+    this.#failedHandshakes.add({ error, remoteAddress, serverName });
   }
 
   /** Tells of a fault that belongs to nobody else, such as a listener's exception. */
@@ -191,6 +220,7 @@ export class Reporter {
 
   /** Writes the log lines that are still held back. */
   close(): void {
+    this.#failedHandshakes.close();
     this.#repeated.close();
     this.#recurring.close();
   }

@@ -1,7 +1,9 @@
 /** The sources of one server as a whole: started together, asked to reload or renew, closed together. */
 import { alarm, type Clock } from './clock.js';
+import type { Credential } from './credential/credential.js';
 import type { Finding } from './credential/findings.js';
 import { TlsmithError } from './errors.js';
+import type { InspectedOrigin } from './inspections.js';
 import type { Logger } from './logger.js';
 import { managedOf } from './source-readings.js';
 import { asTlsmithError, type Reporter } from './reporter.js';
@@ -26,6 +28,8 @@ export interface SourceSurroundings {
   readonly storage: () => Storage;
   /** Called whenever a source says that its answers have changed. */
   readonly changed: () => void;
+  /** Looks for faults of a credential that its source has not inspected itself, soon. */
+  readonly inspect: (credential: Credential, origin: InspectedOrigin) => void;
   readonly listeners: (onChange?: () => void) => readonly ListenerAddress[];
   readonly answer: (challenge: ChallengeAnswer) => () => void;
   readonly verifyServed: (serverName: string, fingerprint256: string) => Promise<void>;
@@ -127,7 +131,7 @@ export class SourceSet {
   }
 
   #hostFor(source: CertificateSource): SourceHost {
-    const { clock, logger, isStrict, reporter, storage, changed, listeners, answer, verifyServed } =
+    const { clock, logger, isStrict, reporter, storage, changed, inspect, listeners, answer, verifyServed } =
       this.#surroundings;
     return {
       clock,
@@ -145,6 +149,7 @@ export class SourceSet {
       changed,
       notify: (event) => {
         reporter.notify(nameOfSource(source), event);
+        if (event.type === 'certificate') inspect(event.credential, originOf(source));
         changed();
       },
       listeners,
@@ -152,6 +157,10 @@ export class SourceSet {
       verifyServed,
     };
   }
+}
+
+function originOf(source: CertificateSource): InspectedOrigin {
+  return { source: nameOfSource(source), isManaged: source.managed !== undefined };
 }
 
 function stuck({ name }: CertificateSource): Finding {

@@ -15,8 +15,12 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
   credential: ['errors'],
   storage: ['clock', 'errors'],
   x509: ['errors'],
+  // Loaded when there is something to explain; knows certificates and errors, and nobody who has them.
+  diagnosis: ['credential/', 'errors'],
   // The interface of a source names what a source is offered, the storage among it.
-  sources: [...COMMON, 'credential/', 'storage/storage'],
+  // Pairs on a disk: read, proven, watched. What is done with them is the business of a source.
+  files: ['clock', 'credential/', 'diagnosis/inspect', 'errors'],
+  sources: [...COMMON, 'credential/', 'diagnosis/inspect', 'files/', 'nearest-name', 'storage/storage'],
   // Of the sources the interface only: no handshake knows where a certificate came from.
   handshake: [...COMMON, 'credential/', 'sources/certificate-source'],
   issuance: [...COMMON, 'credential/', 'sources/certificate-source', 'storage/storage', 'x509/'],
@@ -34,6 +38,7 @@ const EXCEPTIONS: Readonly<Record<string, readonly string[]>> = {
 
 /** What only the composition root makes; index.ts hands it on to users. */
 const CONCRETE = [
+  'sources/directory',
   'sources/file-pair',
   'sources/from-function',
   'sources/pem-pair',
@@ -44,12 +49,18 @@ const CONCRETE = [
 const COMPOSITION_ROOT = ['create-secure-server', 'index'];
 
 /** Packages that cost tens of milliseconds to load, and where they may be loaded, by `import()`. */
-const HEAVY = ['@peculiar/x509', '@peculiar/webcrypto', 'acme-client', 'reflect-metadata'];
+const HEAVY = ['@peculiar/x509', '@peculiar/webcrypto', 'acme-client', 'node-forge', 'reflect-metadata'];
 const MAY_LOAD: Readonly<Record<string, string>> = {
   '@peculiar/x509': 'x509',
   '@peculiar/webcrypto': 'x509',
   'reflect-metadata': 'x509',
   'acme-client': 'acme',
+  'node-forge': 'sources',
+};
+/** Packages that cost as much, and the folder that imports them because all of it is loaded by `import()`. */
+const HEAVY_IN: Readonly<Record<string, string>> = {
+  '@peculiar/asn1-schema': 'diagnosis',
+  '@peculiar/asn1-x509': 'diagnosis',
 };
 
 interface Import {
@@ -105,6 +116,16 @@ describe('In the source tree', () => {
     expect(violations.map(describeEdge)).toEqual([]);
   });
 
+  it('a folder of heavy imports is loaded by import(), and nobody else imports the like', () => {
+    const folders = new Set(Object.values(HEAVY_IN));
+    const violations = edges().filter(([file, { target, kind }]) => {
+      if (kind === 'type') return false;
+      if (Object.hasOwn(HEAVY_IN, target)) return folderOf(file) !== HEAVY_IN[target];
+      return folders.has(folderOf(target)) && folderOf(file) !== folderOf(target) && kind !== 'lazy';
+    });
+    expect(violations.map(describeEdge)).toEqual([]);
+  });
+
   it('node:http2 is not imported, because it costs every user 5 ms', () => {
     const violations = edges().filter(
       ([, { target, kind }]) => /^(node:)?http2$/.test(target) && kind !== 'type',
@@ -113,7 +134,10 @@ describe('In the source tree', () => {
   });
 
   it('nothing but node itself and the declared dependencies is imported', () => {
-    const allowed = [/^node:/, ...HEAVY.map((name) => new RegExp(`^${name}$`))];
+    const allowed = [
+      /^node:/,
+      ...[...HEAVY, ...Object.keys(HEAVY_IN)].map((name) => new RegExp(`^${name}$`)),
+    ];
     const violations = edges().filter(
       ([, { target }]) => !FILES.includes(target) && !allowed.some((pattern) => pattern.test(target)),
     );

@@ -3,7 +3,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { access, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { createServer, type Server } from 'node:net';
@@ -12,7 +13,8 @@ import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { WebSocket } from 'ws';
 import { environmentWithoutTrust, nodeHttp2, nodeHttps, run } from './support/clients.js';
-import { withTemporaryFolder } from './support/temporary-folder.js';
+import { type TemporaryFolder, withTemporaryFolder } from './support/temporary-folder.js';
+import { testCa } from './support/certificates.js';
 
 jest.setTimeout(120_000);
 
@@ -149,6 +151,60 @@ describe('An example serves a page and ends by itself:', () => {
     }));
 });
 
+describe('An example serves files that somebody else has made:', () => {
+  it('certificate-folder.ts, with a default of its own and pairs that come later', () =>
+    withTemporaryFolder((folder) =>
+      running(
+        'certificate-folder.ts',
+        async ({ port }) => {
+          expect(await page(port)).toBe(`You reached localhost:${port}\n`);
+          expect((await readdir(folder.path)).sort()).toEqual(['default.crt', 'default.key']);
+          const { cert: certPem, key: keyPem } = await (await testCa()).issue({ names: ['late.localhost'] });
+          await writeFile(folder.file('late.localhost-key.pem'), keyPem, { mode: 0o600 });
+          await writeFile(folder.file('late.localhost.pem'), certPem);
+          await until(async () => (await certificateOf(port, 'late.localhost')) === firstOf(certPem));
+        },
+        { env: { ...ANY_PORTS, CERTS_DIR: folder.path } },
+      ),
+    ));
+
+  it('certbot.ts, with all lineages', () =>
+    withTemporaryFolder(async (folder) => {
+      const ca = await testCa();
+      const leaves = new Map<string, string>();
+      for (const name of ['one.localhost', 'two.localhost']) {
+        const pair = await ca.issue({ names: [name] });
+        leaves.set(name, firstOf(pair.cert));
+        await writeLineage(folder, name, pair);
+      }
+      await running(
+        'certbot.ts',
+        async ({ port }) => {
+          for (const [name, leaf] of leaves) expect(await certificateOf(port, name)).toBe(leaf);
+        },
+        { env: { ...ANY_PORTS, CERTBOT_DIR: folder.file('live') } },
+      );
+    }));
+
+  it('kubernetes.ts, from the folder that a secret is mounted at', () =>
+    withTemporaryFolder(async (folder) => {
+      const { cert: certPem, key: keyPem } = await (await testCa()).issue({ names: ['localhost'] });
+      await mkdir(folder.file('..2026_11_20'));
+      await symlink('..2026_11_20', folder.file('..data'));
+      for (const [name, text] of Object.entries({ 'tls.crt': certPem, 'tls.key': keyPem })) {
+        await writeFile(folder.file('..2026_11_20', name), text, { mode: 0o600 });
+        await symlink(join('..data', name), folder.file(name));
+      }
+      await running(
+        'kubernetes.ts',
+        async ({ port }) => {
+          expect(await certificateOf(port)).toBe(firstOf(certPem));
+        },
+        { env: { ...ANY_PORTS, CERTS_DIR: folder.path } },
+      );
+    }));
+});
+
 describe('quick-start.ts, which is `npm start`,', () => {
   it('prints curl lines that work as they are, one for each source', async () => {
     let trustFile = '';
@@ -203,6 +259,35 @@ describe('An example of a test passes under node:test:', () => {
     expect(exitCode).toBe(0);
   });
 });
+
+/** As certbot lays it out: files in archive/, links to the newest in live/. */
+async function writeLineage(
+  folder: TemporaryFolder,
+  name: string,
+  { cert, key }: { cert: string; key: string },
+): Promise<void> {
+  for (const kind of ['archive', 'live']) await mkdir(folder.file(kind, name), { recursive: true });
+  for (const [file, text] of Object.entries({ fullchain: cert, privkey: key })) {
+    await writeFile(folder.file('archive', name, `${file}1.pem`), text, { mode: 0o600 });
+    await symlink(
+      join('..', '..', 'archive', name, `${file}1.pem`),
+      folder.file('live', name, `${file}.pem`),
+    );
+  }
+}
+
+/** The first certificate in a chain, as node prints it. */
+function firstOf(pem: string): string {
+  return String(new X509Certificate(pem));
+}
+
+async function until(isTrue: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await isTrue())) {
+    if (Date.now() > deadline) throw new Error('it did not come true within ten seconds');
+    await new Promise(setImmediate);
+  }
+}
 
 /** Starts an example, gives it to `use` once it has printed a URL and all that follows, and sees it end. */
 async function running(

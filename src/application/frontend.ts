@@ -119,7 +119,9 @@ export class Frontend {
   }
 
   #handshakeFailed(error: Error, socket: TLSSocket): void {
-    this.#options.reporter.handshakeFailed(error, socket.remoteAddress);
+    const { reporter, router } = this.#options;
+    const serverName = typeof socket.servername === 'string' ? socket.servername : undefined;
+    reporter.handshakeFailed(error, router.remoteAddressOf(socket), serverName);
     // The socket is destroyed already: here it tells the application who it was, no more.
     if (this.application.kind !== 'http') this.#tell('tlsClientError', error, socket);
   }

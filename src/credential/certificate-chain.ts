@@ -26,12 +26,14 @@ export function orderChain(
   if (leaf === undefined) return undefined;
   const remaining = given.filter((certificate) => certificate !== leaf);
   const chain: [X509Certificate, ...X509Certificate[]] = [leaf];
+  let root: X509Certificate | undefined;
   for (let issuer = issuerOf(leaf, remaining); issuer !== undefined; issuer = issuerOf(issuer, remaining)) {
     remaining.splice(remaining.indexOf(issuer), 1);
-    if (isSelfSigned(issuer)) break;
+    root = isSelfSigned(issuer) ? issuer : undefined;
+    if (root !== undefined) break;
     chain.push(issuer);
   }
-  return { certificates: chain, findings: findingsOf(given, { chain, remaining }, origin) };
+  return { certificates: chain, findings: findingsOf(given, { chain, root, remaining }, origin) };
 }
 
 function withoutDuplicates(certificates: readonly X509Certificate[]): X509Certificate[] {
@@ -64,9 +66,17 @@ export function isSelfSigned(certificate: X509Certificate): boolean {
   return certificate.subject === certificate.issuer && isSignedBy(certificate, certificate);
 }
 
+interface SortedCertificates {
+  readonly chain: readonly X509Certificate[];
+  /** The self-signed issuer at the end of the chain, when it was given. */
+  readonly root: X509Certificate | undefined;
+  /** What does not belong to the chain. */
+  readonly remaining: readonly X509Certificate[];
+}
+
 function findingsOf(
   given: readonly X509Certificate[],
-  { chain, remaining }: { chain: readonly X509Certificate[]; remaining: readonly X509Certificate[] },
+  { chain, root, remaining }: SortedCertificates,
   origin: Origin,
 ): Finding[] {
   const findings: Finding[] = [];
@@ -75,6 +85,14 @@ function findingsOf(
       code: 'TLS_CHAIN_OUT_OF_ORDER',
       severity: 'info',
       message: `${origin} does not list its certificates from leaf to issuer; they are sent in the right order.`,
+    });
+  }
+  if (root !== undefined) {
+    findings.push({
+      code: 'TLS_CHAIN_EXTRA_ROOT',
+      severity: 'info',
+      message: `${origin} holds the root ${subjectOf(root)}; it is not sent, because clients that trust it have it already.`,
+      hint: 'Leave the root out of the file; clients need it in their trust store, and nowhere else.',
     });
   }
   const unrelated = remaining.filter((certificate) => !isSelfSigned(certificate));

@@ -44,6 +44,11 @@ export function issuerOf(certificate: X509Certificate): string {
   return commonNameIn(issuer) ?? issuer.replaceAll('\n', ', ');
 }
 
+/** The subject's common name as it is written, or undefined. */
+export function commonNameOf(certificate: X509Certificate): string | undefined {
+  return commonNameIn(subjectLinesOf(certificate));
+}
+
 function lines(name: string | undefined): string {
   return name ?? '';
 }
@@ -52,14 +57,17 @@ function commonNameIn(name: string): string | undefined {
   return /(?:^|\n)CN=([^\n]+)/.exec(name)?.[1];
 }
 
-/** Validity in milliseconds since the epoch. */
+/**
+ * Validity in milliseconds since the epoch. The end may lie before the beginning (`openssl x509 -days -1`): then the
+ * certificate has expired, and is treated like any other that has.
+ */
 export function validityOf(
   certificate: X509Certificate,
   origin: Origin,
 ): { notBefore: number; notAfter: number } {
   const notBefore = Date.parse(certificate.validFrom);
   const notAfter = Date.parse(certificate.validTo);
-  if (Number.isNaN(notBefore) || Number.isNaN(notAfter) || notAfter < notBefore) {
+  if (Number.isNaN(notBefore) || Number.isNaN(notAfter)) {
     throw new TlsmithError('TLS_PEM_INVALID', `${origin} has an unreadable validity period.`);
   }
   return { notBefore, notAfter };
@@ -112,6 +120,6 @@ function alternativeNames(alternative: string | null): string[] {
 }
 
 function commonNames(certificate: X509Certificate): string[] {
-  const name = normalizeConfiguredName(commonNameIn(subjectLinesOf(certificate)) ?? '');
+  const name = normalizeConfiguredName(commonNameOf(certificate) ?? '');
   return name === undefined ? [] : [name];
 }

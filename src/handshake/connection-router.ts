@@ -108,11 +108,22 @@ export class ConnectionRouter {
   accept(socket: Socket, servers: TlsServers): void {
     // An http.Server accepts half-open connections, but over TLS they would outlive clients that have left.
     socket.allowHalfOpen = false;
-    const connection: Connection = { servers, serverName: undefined, secured: undefined };
+    const connection: Connection = {
+      servers,
+      // Asked while the client is there: once it has left, node only knows it if it has been asked before.
+      remoteAddress: socket.remoteAddress,
+      serverName: undefined,
+      secured: undefined,
+    };
     this.#connections.set(socket, connection);
     socket.on('close', this.#onClose);
     socket.on('error', ignore);
     this.#hellos.begin(socket, connection);
+  }
+
+  /** The address of the client, also when it has left. */
+  remoteAddressOf(socket: TLSSocket): string | undefined {
+    return rawSocketOf(socket)?.remoteAddress;
   }
 
   /** Told when a handshake is complete. */
@@ -296,6 +307,7 @@ function rawSocketOf(socket: TLSSocket): Socket | undefined {
 /** An open connection. */
 interface Connection {
   readonly servers: TlsServers;
+  readonly remoteAddress: string | undefined;
   /** What it asked for, as it was sent. */
   serverName: string | undefined;
   /** The connection over TLS, once its handshake is complete. */

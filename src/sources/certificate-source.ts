@@ -14,8 +14,8 @@ export type Found = Credential | CredentialInput | PendingCredential;
 
 /** An answer that is on its way; the handshake waits for it as long as the source lets the promise run. */
 export interface PendingCredential {
-  /** Settles within the source's own time limit; a rejection makes later sources answer. */
-  readonly pending: Promise<Credential>;
+  /** Settles within the source's own time limit; a rejection, or undefined for "not mine after all", makes later sources answer. */
+  readonly pending: Promise<Credential | undefined>;
 }
 
 /** A question to a source. */

@@ -37,15 +37,19 @@ describe('a chain', () => {
     expect(chain.findings[0]?.severity).toBe('info');
   });
 
-  it('loses its root in silence', () => {
+  it('loses its root, which is worth a remark', () => {
     const chain = ordered([pair.leaf, pair.chain, ca.rootPem]);
     expect(pemsOf(chain)).toEqual([pair.leaf, pair.chain]);
-    expect(chain.findings).toEqual([]);
-    expect(codesOf(ordered([ca.rootPem, pair.leaf, pair.chain]))).toEqual(['TLS_CHAIN_OUT_OF_ORDER']);
+    expect(chain.findings).toMatchObject([{ code: 'TLS_CHAIN_EXTRA_ROOT', severity: 'info' }]);
+    expect(chain.findings[0]?.message).toContain('CN=Test Root');
+    expect(codesOf(ordered([ca.rootPem, pair.leaf, pair.chain]))).toEqual([
+      'TLS_CHAIN_OUT_OF_ORDER',
+      'TLS_CHAIN_EXTRA_ROOT',
+    ]);
   });
 
   it('with the same certificates twice holds each once, in silence', () => {
-    const chain = ordered([pair.leaf, pair.chain, pair.leaf, pair.chain, ca.rootPem]);
+    const chain = ordered([pair.leaf, pair.chain, pair.leaf, pair.chain]);
     expect(pemsOf(chain)).toEqual([pair.leaf, pair.chain]);
     expect(chain.findings).toEqual([]);
   });

@@ -80,9 +80,9 @@ describe('the validity', () => {
     });
   });
 
-  it('is refused when it ends before it begins', async () => {
+  it('may end before it begins, as openssl makes it with -days -1: over is over', async () => {
     const certificate = await leaf({ names: ['a.test'], notBefore: 2000, notAfter: 1000 });
-    expect(() => validityOf(certificate, 'File')).toThrow('File has an unreadable validity period.');
+    expect(validityOf(certificate, 'File')).toEqual({ notBefore: 2000, notAfter: 1000 });
   });
 });
 

@@ -85,8 +85,8 @@ export function find({ source }: Fixture, serverName = 'a.test'): Found | undefi
 /** The credential that a handshake gets, waiting for it where it is pending. */
 export async function served(fixture: Fixture, serverName = 'a.test'): Promise<Credential> {
   const found = find(fixture, serverName);
-  if (found !== undefined && 'pending' in found) return found.pending;
-  if (isCredential(found)) return found;
+  const credential = found !== undefined && 'pending' in found ? await found.pending : found;
+  if (isCredential(credential)) return credential;
   throw new Error(`nothing is served for ${serverName}`);
 }
 

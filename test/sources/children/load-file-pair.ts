@@ -1,27 +1,32 @@
-// Loads a file pair as another user, where it may become one, and prints how that ended.
-import { filePair } from '../../../src/sources/file-pair.js';
+// Loads a file pair in a process of its own, which may have fewer rights, and prints how that ended.
+import { systemClock } from '../../../src/clock.js';
+import type { Finding } from '../../../src/credential/findings.js';
+import { filePair, type FilePairOptions } from '../../../src/sources/file-pair.js';
 import type { SourceHost } from '../../../src/sources/certificate-source.js';
 
-const [certFile = '', keyFile = '', user = ''] = process.argv.slice(2);
+const options = JSON.parse(process.argv[2] ?? '') as FilePairOptions;
+const findings: Finding[] = [];
 const host = {
-  report: () => undefined,
+  clock: systemClock,
+  report: (finding: Finding) => findings.push(finding),
   changed: () => undefined,
   notify: () => undefined,
 } as unknown as SourceHost;
 
-// Only now: the program itself may lie where that user cannot read it.
-if (process.getuid?.() === 0) {
-  process.setgroups?.([Number(user)]);
-  process.setgid?.(Number(user));
-  process.setuid?.(Number(user));
-}
-
-Promise.resolve(filePair({ certFile, keyFile }).start?.(host)).then(
-  () => {
-    console.log(JSON.stringify({ code: 'loaded' }));
-  },
-  (error: unknown) => {
-    const { code, message, hint } = error as Record<string, unknown>;
-    console.log(JSON.stringify({ code, message, hint }));
-  },
-);
+const source = filePair(options);
+Promise.resolve(source.start?.(host))
+  .then(
+    () => ({ code: 'loaded', findings }),
+    (error: unknown) => {
+      const { code, message, hint } = error as Record<string, unknown>;
+      return { code, message, hint };
+    },
+  )
+  .then((told) => {
+    console.log(JSON.stringify(told));
+    return source.close?.();
+  })
+  .catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  });

@@ -1,0 +1,207 @@
+/** Every kind of failed handshake and what to say about it: what happened and why, and what to do. */
+import type { TlsmithErrorCode } from '../errors.js';
+
+/** Kinds of failed handshakes; stable, in the words of RFC 8446 where it has one. */
+export type FailureKind =
+  | 'unknown_ca'
+  | 'bad_certificate'
+  | 'certificate_unknown'
+  | 'certificate_expired'
+  | 'certificate_revoked'
+  | 'unsupported_certificate'
+  | 'illegal_parameter'
+  | 'client_internal_error'
+  | 'handshake_failure'
+  | 'protocol_version'
+  | 'no_shared_cipher'
+  | 'no_signature_algorithm'
+  | 'no_application_protocol'
+  | 'decrypt_error'
+  | 'certificate_required'
+  | 'client_certificate_refused'
+  | 'plain_http'
+  | 'malformed'
+  | 'disconnected'
+  | 'timeout'
+  | 'other_alert'
+  | 'other';
+
+/** What to say about a kind. */
+export interface Explanation {
+  /** Defaults to `HANDSHAKE_FAILED`. */
+  readonly code?: TlsmithErrorCode;
+  /** Defaults to `info`. */
+  readonly level?: 'info' | 'warn';
+  /** Continues "client 192.0.2.1 …". */
+  readonly what: string;
+  readonly hint: string;
+}
+
+/** Alerts that clients send, by OpenSSL's name without prefix. */
+export const ALERT_KINDS: ReadonlyMap<string, FailureKind> = new Map<string, FailureKind>([
+  ['UNKNOWN_CA', 'unknown_ca'],
+  ['BAD_CERTIFICATE', 'bad_certificate'],
+  ['CERTIFICATE_UNKNOWN', 'certificate_unknown'],
+  ['CERTIFICATE_EXPIRED', 'certificate_expired'],
+  ['CERTIFICATE_REVOKED', 'certificate_revoked'],
+  ['UNSUPPORTED_CERTIFICATE', 'unsupported_certificate'],
+  ['ILLEGAL_PARAMETER', 'illegal_parameter'],
+  ['INTERNAL_ERROR', 'client_internal_error'],
+  ['HANDSHAKE_FAILURE', 'handshake_failure'],
+  ['PROTOCOL_VERSION', 'protocol_version'],
+  ['INAPPROPRIATE_FALLBACK', 'protocol_version'],
+  ['INSUFFICIENT_SECURITY', 'no_shared_cipher'],
+  ['NO_APPLICATION_PROTOCOL', 'no_application_protocol'],
+  ['DECRYPT_ERROR', 'decrypt_error'],
+  ['BAD_RECORD_MAC', 'decrypt_error'],
+  ['CERTIFICATE_REQUIRED', 'certificate_required'],
+  ['DECODE_ERROR', 'malformed'],
+  ['UNEXPECTED_MESSAGE', 'malformed'],
+]);
+
+/** What OpenSSL and node find on this side. */
+export const REASON_KINDS: ReadonlyMap<string, FailureKind> = new Map<string, FailureKind>([
+  ['UNSUPPORTED_PROTOCOL', 'protocol_version'],
+  ['VERSION_TOO_LOW', 'protocol_version'],
+  ['UNKNOWN_PROTOCOL', 'protocol_version'],
+  ['INAPPROPRIATE_FALLBACK', 'protocol_version'],
+  ['NO_PROTOCOLS_AVAILABLE', 'protocol_version'],
+  ['NO_SHARED_CIPHER', 'no_shared_cipher'],
+  ['NO_SUITABLE_KEY_SHARE', 'no_shared_cipher'],
+  ['NO_SUITABLE_GROUPS', 'no_shared_cipher'],
+  ['NO_SHARED_GROUP', 'no_shared_cipher'],
+  ['NO_SUITABLE_SIGNATURE_ALGORITHM', 'no_signature_algorithm'],
+  ['NO_SHARED_SIGNATURE_ALGORITHMS', 'no_signature_algorithm'],
+  ['NO_APPLICATION_PROTOCOL', 'no_application_protocol'],
+  ['DECRYPTION_FAILED_OR_BAD_RECORD_MAC', 'decrypt_error'],
+  ['DIGEST_CHECK_FAILED', 'decrypt_error'],
+  ['BAD_SIGNATURE', 'decrypt_error'],
+  ['PEER_DID_NOT_RETURN_A_CERTIFICATE', 'certificate_required'],
+  ['CERTIFICATE_VERIFY_FAILED', 'client_certificate_refused'],
+  ['HTTP_REQUEST', 'plain_http'],
+  ['HTTPS_PROXY_REQUEST', 'plain_http'],
+  ['WRONG_VERSION_NUMBER', 'malformed'],
+  ['UNEXPECTED_MESSAGE', 'malformed'],
+  ['UNEXPECTED_RECORD', 'malformed'],
+  ['BAD_RECORD_TYPE', 'malformed'],
+  ['PACKET_LENGTH_TOO_LONG', 'malformed'],
+  ['EXCESSIVE_MESSAGE_SIZE', 'malformed'],
+  ['LENGTH_MISMATCH', 'malformed'],
+  ['BAD_EXTENSION', 'malformed'],
+  ['BAD_KEY_SHARE', 'malformed'],
+  ['BAD_ECPOINT', 'malformed'],
+  ['MISSING_SUPPORTED_GROUPS_EXTENSION', 'malformed'],
+  ['MISSING_SIGALGS_EXTENSION', 'malformed'],
+  ['UNEXPECTED_EOF_WHILE_READING', 'disconnected'],
+  ['ECONNRESET', 'disconnected'],
+  ['EPIPE', 'disconnected'],
+  ['ECONNABORTED', 'disconnected'],
+  ['ETIMEDOUT', 'disconnected'],
+  ['ERR_STREAM_PREMATURE_CLOSE', 'disconnected'],
+  ['ERR_TLS_HANDSHAKE_TIMEOUT', 'timeout'],
+]);
+
+const INSPECT = 'Compare with `openssl s_client -connect HOST:PORT -servername NAME </dev/null`.';
+
+/** The explanation of each kind. */
+export const EXPLANATIONS: Readonly<Record<FailureKind, Explanation>> = {
+  unknown_ca: {
+    code: 'TLS_CLIENT_REJECTED_CA',
+    level: 'warn',
+    what: 'does not trust the authority that issued the certificate (alert unknown_ca): it does not know the root, or the file lacks the intermediate',
+    hint: 'Serve the full chain (fullchain.pem, not cert.pem). For a private authority or a self-signed certificate give clients its file: curl --cacert CA.pem; NODE_EXTRA_CA_CERTS=CA.pem; Python REQUESTS_CA_BUNDLE=CA.pem; Java keytool -importcert -file CA.pem. Turning verification off takes the protection away.',
+  },
+  bad_certificate: {
+    level: 'warn',
+    what: 'refuses the certificate (alert bad_certificate): mostly the name it asked for is not in the certificate, or the certificate is not yet valid; GnuTLS says so of every fault, an unknown authority included',
+    hint: `Look whether the names and dates in status() fit what this client asks for. ${INSPECT}`,
+  },
+  certificate_unknown: {
+    level: 'warn',
+    what: 'refuses the certificate (alert certificate_unknown): browsers and Java say so when they do not trust the authority or the name does not match',
+    hint: 'Import the authority into the trust store of the client (of the browser, or Java: keytool -importcert -file CA.pem), and check that the name it uses is in the certificate.',
+  },
+  certificate_expired: {
+    level: 'warn',
+    what: 'says that the certificate, or one of its chain, has expired or is not yet valid (alert certificate_expired), or its own clock is wrong',
+    hint: 'See notAfter in status() and renew what has run out; if nothing has, the clock of the client is wrong.',
+  },
+  certificate_revoked: {
+    level: 'warn',
+    what: 'says that the certificate has been revoked (alert certificate_revoked)',
+    hint: 'Get a new certificate with a new key; ask the authority why it was revoked.',
+  },
+  unsupported_certificate: {
+    level: 'warn',
+    what: 'does not accept this kind of certificate (alert unsupported_certificate): it is not meant for servers, or its key is of a kind that the client lacks',
+    hint: 'Use a certificate with the extended key usage serverAuth and an ECDSA P-256 or RSA key.',
+  },
+  illegal_parameter: {
+    level: 'warn',
+    what: 'objects to a parameter (alert illegal_parameter): Chromium says so of a certificate whose key usage lacks digitalSignature (ERR_SSL_KEY_USAGE_INCOMPATIBLE)',
+    hint: 'See the findings in status() for TLS_KEY_USAGE; re-issue the certificate with keyUsage=digitalSignature.',
+  },
+  client_internal_error: {
+    what: 'gave up with an error of its own (alert internal_error): GnuTLS says so of a certificate whose key usage does not allow signatures, others when they run out of memory',
+    hint: 'See the findings in status() for TLS_KEY_USAGE, and the log of the client.',
+  },
+  handshake_failure: {
+    what: 'found no way to agree with what the server chose (alert handshake_failure)',
+    hint: `Its log says what it lacks, mostly a cipher or a signature algorithm. ${INSPECT}`,
+  },
+  protocol_version: {
+    what: 'offers no protocol version that is served: it is too old for the baseline, or a scanner that tries old ones',
+    hint: "Update the client; it needs TLS 1.2, or TLS 1.3 with tlsBaseline: 'modern'. Lowering minVersion below TLSv1.2 is not safe.",
+  },
+  no_shared_cipher: {
+    what: 'offers no cipher, or no key exchange group, that fits the certificate and the settings: it is old or a scanner, or only speaks RSA to a server whose key is ECDSA',
+    hint: 'Update the client, or serve it an RSA certificate, or add what it needs to ciphers or groups, if you must.',
+  },
+  no_signature_algorithm: {
+    what: 'cannot check signatures of the kind of key that the certificate has',
+    hint: 'Serve a certificate with an ECDSA P-256 or RSA key, which every client can check.',
+  },
+  no_application_protocol: {
+    what: 'asks for application protocols (ALPN) that this server does not speak',
+    hint: 'For HTTP/2 and gRPC give an http2 server or set http2: true; otherwise let the client offer http/1.1.',
+  },
+  decrypt_error: {
+    what: 'and server could not decrypt or verify what the other had sent: something between them changes the data, or the client is broken',
+    hint: 'If it is a client of yours, look for a proxy, firewall or virus scanner between that looks into TLS.',
+  },
+  certificate_required: {
+    what: 'was asked for a certificate of its own and sent none',
+    hint: 'Give the client its certificate and key (curl --cert CLIENT.pem --key CLIENT-KEY.pem).',
+  },
+  client_certificate_refused: {
+    what: 'sent a certificate of its own that does not verify',
+    hint: 'Issue it by one of the authorities that this server was told to accept, and check its dates.',
+  },
+  plain_http: {
+    code: 'TLS_PLAIN_HTTP_ON_TLS_PORT',
+    level: 'warn',
+    what: 'sent plain HTTP to the TLS port',
+    hint: 'Use https://; a proxy or health check needs its scheme set to HTTPS.',
+  },
+  malformed: {
+    what: 'sent something that is no proper TLS handshake: a port scan, another protocol, or a broken client',
+    hint: 'Nothing, unless it is a client of yours.',
+  },
+  disconnected: {
+    what: 'left in the middle of the handshake: a port scan or health check that only opens the port, a lost network, or a client that does not accept the certificate and leaves without a word, as Node does under TLS 1.3',
+    hint: 'Nothing, unless it is a client of yours: its own log says why. Let health checks speak TLS.',
+  },
+  timeout: {
+    code: 'HANDSHAKE_TIMEOUT',
+    what: 'did not complete the handshake in time: it has stopped half-way, or this machine is too busy',
+    hint: 'Look at the load of the machine if clients of yours see it; handshakeTimeoutMs sets the limit.',
+  },
+  other_alert: {
+    what: 'ended it with an alert',
+    hint: `Its log says more. ${INSPECT}`,
+  },
+  other: {
+    what: 'and server did not come to terms',
+    hint: INSPECT,
+  },
+};

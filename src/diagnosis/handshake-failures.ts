@@ -1,0 +1,58 @@
+/**
+ * What a failed handshake means: the error of node's `tlsClientError` as one of a few stable kinds, with one line in
+ * three parts. Alerts are what clients say (RFC 8446 §6.2); other reasons are what OpenSSL found here.
+ */
+import { codeOf, type TlsmithErrorCode } from '../errors.js';
+import { ALERT_KINDS, EXPLANATIONS, type FailureKind, REASON_KINDS } from './handshake-explanations.js';
+
+/** A handshake that failed. */
+export interface HandshakeFailure {
+  /** What node says about it. */
+  readonly error: unknown;
+  readonly remoteAddress: string | undefined;
+  /** What the client asked for, as it was sent; printed only when it is a name by its letters. */
+  readonly serverName?: string | undefined;
+}
+
+/** A failed handshake, explained. */
+export interface ExplainedFailure {
+  readonly code: TlsmithErrorCode;
+  /** Stable, and few. */
+  readonly kind: FailureKind;
+  /** `warn` where clients object to the certificate, which somebody can mend; `info` for the weather. */
+  readonly level: 'info' | 'warn';
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint: string;
+}
+
+// OpenSSL 3.0 says SSLV3_ALERT_X where 3.5 says SSL/TLS_ALERT_X; newer alerts are TLSV1_ or TLSV13_, without ALERT_ at times.
+const REASON = /^ERR_SSL_((?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_(?:ALERT_)?)?(.+)$/;
+const NAME = /^[\w.-]{1,80}$/;
+
+/** The kind of a failure. */
+export function kindOf(error: unknown): FailureKind {
+  const code = codeOf(error) ?? '';
+  const [, alert, reason = code] = REASON.exec(code) ?? [];
+  const kinds = alert === undefined ? REASON_KINDS : ALERT_KINDS;
+  return kinds.get(reason) ?? (alert === undefined ? 'other' : 'other_alert');
+}
+
+/** One line for a person about a failure. */
+export function explain({ error, remoteAddress, serverName }: HandshakeFailure): ExplainedFailure {
+  const kind = kindOf(error);
+  const { code = 'HANDSHAKE_FAILED', level = 'info', what, hint } = EXPLANATIONS[kind];
+  const asked = serverName !== undefined && NAME.test(serverName) ? ` (it asked for ${serverName})` : '';
+  const reason = kind.startsWith('other') ? ` The reason is ${reasonOf(error)}.` : '';
+  return {
+    code,
+    kind,
+    level,
+    message: `A TLS handshake failed: client ${remoteAddress ?? 'of an unknown address'}${asked} ${what}.${reason}`,
+    hint,
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return codeOf(error) ?? 'unknown';
+}

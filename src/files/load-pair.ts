@@ -1,0 +1,53 @@
+/**
+ * From the files of a pair to a proven credential and all that is worth telling about it. Both sources that read
+ * files load their pairs here, so that the same fault has the same words everywhere.
+ */
+import { createCredential, type Credential } from '../credential/credential.js';
+import type { Finding } from '../credential/findings.js';
+import { TlsmithError } from '../errors.js';
+import { keyExposure } from './key-exposure.js';
+import { explainedPairError } from './pair-errors.js';
+import { type PairFiles, type PairMaterial, readPair } from './pair-material.js';
+
+/** A pair that may be served. */
+export interface LoadedPair {
+  readonly credential: Credential;
+  /** Everything worth telling, `credential.findings` included; none of severity `error`. */
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Reads a pair, proves it and looks at it closely.
+ * @param now - milliseconds since the epoch
+ * @throws {@link TlsmithError} when it must not be served: a file that cannot be read (`TLS_FILE_…`) or understood
+ * (`TLS_PEM_…`), a key that does not belong or open (`TLS_KEY_…`), or a finding of severity `error`
+ */
+export async function loadPair(files: PairFiles, now = Date.now()): Promise<LoadedPair> {
+  return provePair(await readPair(files), now);
+}
+
+/** Proves what was read, and finds out what is worth telling about it; throws as {@link loadPair}. */
+export async function provePair(material: PairMaterial, now: number): Promise<LoadedPair> {
+  const credential = await proven(material);
+  // Loaded only by servers that read files: every import of the package would pay for it otherwise.
+  const { inspect } = await import('../diagnosis/inspect.js');
+  const files = { certFile: material.certFile.path, keyFile: material.keyFile.path };
+  const exposure = await keyExposure(material);
+  const findings = [
+    ...credential.findings,
+    ...inspect(credential, { now, files }),
+    ...(exposure === undefined ? [] : [exposure]),
+  ];
+  const error = findings.find(({ severity }) => severity === 'error');
+  if (error === undefined) return { credential, findings };
+  const { code, message, hint } = error;
+  throw new TlsmithError(code, message, hint === undefined ? {} : { hint });
+}
+
+async function proven(material: PairMaterial): Promise<Credential> {
+  try {
+    return createCredential(material.input, material.origin);
+  } catch (error) {
+    throw await explainedPairError(error, material);
+  }
+}

@@ -1,0 +1,51 @@
+/** What was read of a pair, before it is proven. */
+import type { CredentialInput, CredentialOrigin } from '../credential/credential.js';
+import { type Locate, type PairFile, readPairFile } from './read-pair-file.js';
+
+/** The files of one pair. */
+export interface PairFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly chainFile?: string;
+  /** The passphrase of an encrypted key. */
+  readonly passphrase?: string;
+}
+
+/** A pair that was read and is to be proven. */
+export interface PairMaterial {
+  readonly input: CredentialInput;
+  /** What certificate and key are called in messages. */
+  readonly origin: CredentialOrigin;
+  readonly certFile: PairFile;
+  readonly keyFile: PairFile;
+  /** Whether who reads `keyFile` needs a passphrase to get the key. */
+  readonly isKeyEncrypted: boolean;
+  /** The file that the passphrase came from, if it came from one. */
+  readonly passphraseFile?: PairFile;
+}
+
+/** Reads the files of a pair side by side. */
+export async function readPair(
+  { certFile, keyFile, chainFile, passphrase }: PairFiles,
+  locate?: Locate,
+): Promise<PairMaterial> {
+  const [cert, key, chain] = await Promise.all([
+    readPairFile(certFile, 'Certificate file', locate),
+    readPairFile(keyFile, 'Private key', locate),
+    chainFile === undefined ? undefined : readPairFile(chainFile, 'Chain file', locate),
+  ]);
+  return {
+    input: {
+      cert: cert.bytes,
+      key: key.bytes,
+      ...(chain === undefined ? {} : { chain: chain.bytes }),
+      ...(passphrase === undefined ? {} : { passphrase }),
+    },
+    origin: { cert: `Certificate file ${cert.path}`, key: `Private key ${key.path}` },
+    certFile: cert,
+    keyFile: key,
+    isKeyEncrypted: /^(-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)/m.test(
+      key.bytes.toString('latin1'),
+    ),
+  };
+}

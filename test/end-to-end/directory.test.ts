@@ -1,0 +1,322 @@
+// Certificates from a folder, in every layout that a tool puts them in, seen by real clients while files change.
+import { mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { dirname } from 'node:path';
+import { X509Certificate } from 'node:crypto';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import {
+  createSecureServer,
+  directory,
+  type DirectoryOptions,
+  type SecureServer,
+  type SecureServerOptions,
+  selfSigned,
+} from '../../src/index.js';
+import { type LeafRequest, testCa, type TestCa, type TestPair } from '../support/certificates.js';
+import { curl, sClient } from '../support/clients.js';
+import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
+import { closesAfterEach } from './support/cleanup.js';
+import { portOf, tls } from './support/connections.js';
+
+jest.setTimeout(60_000);
+
+const keep = closesAfterEach();
+let ca: TestCa;
+let folder: TemporaryFolder;
+
+beforeAll(async () => {
+  ca = await testCa();
+});
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+});
+
+afterEach(async () => {
+  await folder.remove();
+});
+
+interface Serving {
+  readonly secure: SecureServer;
+  readonly port: number;
+}
+
+async function serving(
+  options: DirectoryOptions | string = folder.path,
+  others: SecureServerOptions = {},
+): Promise<Serving> {
+  const secure = keep(
+    createSecureServer(
+      { logger: false, sources: directory(options), ...others },
+      (_: IncomingMessage, response: ServerResponse) => response.end('ok'),
+    ),
+  );
+  await secure.listen({ port: 0, host: '127.0.0.1' });
+  return { secure, port: portOf(secure.server) };
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await mkdir(dirname(folder.file(path)), { recursive: true });
+  await writeFile(folder.file(path), text, { mode: 0o600 });
+}
+
+/** Writes a file beside and renames it over the old one. */
+async function replace(path: string, text: string): Promise<void> {
+  await write(`${dirname(path)}/.next`, text);
+  await rename(folder.file(`${dirname(path)}/.next`), folder.file(path));
+}
+
+function issue(names: readonly string[], request: Partial<LeafRequest> = {}): Promise<TestPair> {
+  return ca.issue({ names, ...request });
+}
+
+async function putFlat(base: string, names: readonly string[], request: Partial<LeafRequest> = {}) {
+  const { cert, key } = await issue(names, request);
+  await replace(`${base}.key`, key);
+  await replace(`${base}.crt`, cert);
+}
+
+/** The serial number that a client with this server name gets. */
+async function serialFor(port: number, host: string, sendsServerName = true): Promise<string> {
+  const { chain, isConnected } = await sClient({ port, host, sendsServerName, caPem: ca.rootPem });
+  return isConnected ? new X509Certificate(chain[0] ?? '').serialNumber : 'no handshake';
+}
+
+describe('a layout of a folder is served:', () => {
+  it.each<[string, string, string]>([
+    ['<name>.crt and .key', 'a.test.crt', 'a.test.key'],
+    ['<name>.cer and .key', 'a.test.cer', 'a.test.key'],
+    ['<name>.pem and -key.pem', 'a.test.pem', 'a.test-key.pem'],
+    ['mkcert', 'a.test+5.pem', 'a.test+5-key.pem'],
+    ['a wildcard of mkcert', '_wildcard.a.test.pem', '_wildcard.a.test-key.pem'],
+    ['a wildcard as it stands', '*.a.test.crt', '*.a.test.key'],
+    ['a wildcard of certmagic', 'wildcard_.a.test.crt', 'wildcard_.a.test.key'],
+    ['certbot', 'live/a.test/fullchain.pem', 'live/a.test/privkey.pem'],
+    ['Kubernetes', 'tls.crt', 'tls.key'],
+    ['Kubernetes, one folder per name', 'a.test/tls.crt', 'a.test/tls.key'],
+    ['one folder per name', 'a.test/a.test.crt', 'a.test/a.test.key'],
+  ])('%s', async (_, certFile, keyFile) => {
+    const { cert, key } = await issue(['a.test', '*.a.test', '127.0.0.1']);
+    await write(certFile, cert);
+    await write(keyFile, key);
+    const { secure, port } = await serving();
+    for (const host of ['a.test', 'x.a.test']) {
+      expect(await sClient({ port, host, caPem: ca.rootPem })).toMatchObject({
+        verifyCode: 0,
+        chain: { length: 2 },
+      });
+      expect(await curl({ port, host, caPem: ca.rootPem })).toMatchObject({ status: 200, body: 'ok' });
+    }
+    // One level only, and an address by its own name.
+    expect((await sClient({ port, host: 'y.x.a.test', caPem: ca.rootPem })).verifyCode).not.toBe(0);
+    expect((await curl({ port, host: '127.0.0.1', caPem: ca.rootPem })).status).toBe(200);
+    expect(secure.status().findings.filter(({ severity }) => severity !== 'info')).toEqual([]);
+  });
+
+  it('one combined file', async () => {
+    const { cert, key } = await issue(['a.test']);
+    await write('a.test.pem', key + cert);
+    const { port } = await serving();
+    expect((await curl({ port, host: 'a.test', caPem: ca.rootPem })).status).toBe(200);
+  });
+});
+
+describe('a client of a folder', () => {
+  it('that names nobody, or a stranger, gets the default pair', async () => {
+    await putFlat('default', ['d.test'], { serialNumber: '0D' });
+    await putFlat('a', ['a.test'], { serialNumber: '0A' });
+    const { port } = await serving();
+    expect(await serialFor(port, 'a.test')).toBe('0A');
+    expect(await serialFor(port, 'a.test', false)).toBe('0D');
+    expect(await serialFor(port, 'stranger.test')).toBe('0D');
+    expect(await serialFor(port, '127.0.0.1')).toBe('0D');
+  });
+
+  it('that comes by address gets the pair with that address', async () => {
+    await putFlat('default', ['d.test'], { serialNumber: '0D' });
+    await putFlat('a', ['127.0.0.1'], { serialNumber: '0A' });
+    const { port } = await serving();
+    expect(await serialFor(port, '127.0.0.1')).toBe('0A');
+  });
+
+  it('gets a self-signed certificate that was written once, and the same after a restart', async () => {
+    const options = { path: folder.path, fallback: selfSigned({ names: ['a.test'] }) };
+    const first = await serving(options);
+    const serial = await serialFor(first.port, 'a.test');
+    await first.secure.close();
+    const second = await serving({ path: folder.path, fallback: selfSigned({ names: ['a.test'] }) });
+    expect(await serialFor(second.port, 'a.test')).toBe(serial);
+    const answer = await curl({ port: second.port, host: 'a.test', caFile: folder.file('default.crt') });
+    expect(answer.status).toBe(200);
+  });
+
+  it('gets an expired certificate only where nothing valid matches, and loudly', async () => {
+    const day = 86_400_000;
+    const old = { notBefore: Date.now() - 9 * day, notAfter: Date.now() - day };
+    await putFlat('old', ['a.test', 'b.test'], { ...old, serialNumber: '01' });
+    await putFlat('new', ['a.test'], { serialNumber: '02' });
+    const { secure, port } = await serving();
+    expect(await serialFor(port, 'a.test')).toBe('02');
+    expect(secure.status().findings).toEqual([]);
+    expect(await serialFor(port, 'b.test')).toBe('01');
+    expect(secure.status().findings).toMatchObject([{ code: 'TLS_CERT_EXPIRED', severity: 'error' }]);
+  });
+});
+
+/** Handshakes one after the other until told to stop; each must succeed. */
+function handshakes(port: number, servername = 'a.test') {
+  const serials: string[] = [];
+  const failures: unknown[] = [];
+  let isOver = false;
+  const loop = async (): Promise<void> => {
+    while (!isOver) {
+      try {
+        const socket = await tls(port, { servername, ca: ca.rootPem });
+        serials.push(socket.getPeerCertificate().serialNumber);
+        socket.destroy();
+      } catch (error) {
+        failures.push(error);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 4));
+    }
+  };
+  const running = Promise.all([loop(), loop()]);
+  return {
+    failures,
+    async sees(serial: string): Promise<void> {
+      const deadline = Date.now() + 10_000;
+      while (serials.at(-1) !== serial) {
+        if (Date.now() > deadline)
+          throw new Error(`${serial} was not served; ${String(serials.at(-1))} was.`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+    async stop(): Promise<void> {
+      isOver = true;
+      await running;
+    },
+  };
+}
+
+describe('under a stream of handshakes, none fails while', () => {
+  it('files are renamed over, rewritten in place, and removed and written anew', async () => {
+    await putFlat('a', ['a.test'], { serialNumber: '10' });
+    const { secure, port } = await serving();
+    const clients = handshakes(port);
+    await clients.sees('10');
+    await putFlat('a', ['a.test'], { serialNumber: '11' });
+    await clients.sees('11');
+    const inPlace = await issue(['a.test'], { serialNumber: '12' });
+    await writeFile(folder.file('a.key'), inPlace.key);
+    await writeFile(folder.file('a.crt'), inPlace.cert);
+    await clients.sees('12');
+    const anew = await issue(['a.test'], { serialNumber: '13' });
+    for (const name of ['a.crt', 'a.key']) await unlink(folder.file(name));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await write('a.crt', anew.cert);
+    await write('a.key', anew.key);
+    await clients.sees('13');
+    await clients.stop();
+    expect(clients.failures).toEqual([]);
+    expect(secure.status().findings).toEqual([]);
+  });
+
+  it('certbot replaces its four links one after the other', async () => {
+    const names = ['cert', 'privkey', 'chain', 'fullchain'];
+    const archive = async (version: number): Promise<void> => {
+      const pair = await issue(['a.test'], { serialNumber: `2${version}` });
+      const texts = { cert: pair.leaf, privkey: pair.key, chain: pair.chain, fullchain: pair.cert };
+      for (const [name, text] of Object.entries(texts))
+        await write(`archive/a.test/${name}${version}.pem`, text);
+    };
+    const link = (name: string, version: number): Promise<void> =>
+      symlink(`../../archive/a.test/${name}${version}.pem`, folder.file(`live/a.test/${name}.pem`));
+    await archive(1);
+    await mkdir(folder.file('live/a.test'), { recursive: true });
+    for (const name of names) await link(name, 1);
+    const { secure, port } = await serving();
+    const clients = handshakes(port);
+    await clients.sees('21');
+    for (const version of [2, 3, 4]) {
+      await archive(version);
+      for (const name of names) {
+        await unlink(folder.file(`live/a.test/${name}.pem`));
+        await new Promise((resolve) => setTimeout(resolve, 60));
+        await link(name, version);
+        await new Promise((resolve) => setTimeout(resolve, 60));
+      }
+      await clients.sees(`2${version}`);
+    }
+    await clients.stop();
+    expect(clients.failures).toEqual([]);
+    expect(secure.status().findings).toEqual([]);
+  });
+
+  it('Kubernetes swaps its snapshot', async () => {
+    const snapshot = async (version: number): Promise<void> => {
+      const { cert, key } = await issue(['a.test'], { serialNumber: `3${version}` });
+      await write(`..${version}/tls.crt`, cert);
+      await write(`..${version}/tls.key`, key);
+      await write(`..${version}/ca.crt`, ca.rootPem);
+      await symlink(`..${version}`, folder.file('..data_tmp'));
+      await rename(folder.file('..data_tmp'), folder.file('..data'));
+    };
+    await snapshot(1);
+    for (const name of ['tls.crt', 'tls.key', 'ca.crt']) await symlink(`..data/${name}`, folder.file(name));
+    const { secure, port } = await serving();
+    const clients = handshakes(port);
+    await clients.sees('31');
+    for (const version of [2, 3, 4]) {
+      await snapshot(version);
+      await rm(folder.file(`..${version - 1}`), { recursive: true });
+      await clients.sees(`3${version}`);
+    }
+    await clients.stop();
+    expect(clients.failures).toEqual([]);
+    expect(secure.status().findings).toEqual([]);
+  });
+
+  it('a change is served within 250 ms where the system notifies', async () => {
+    await putFlat('a', ['a.test'], { serialNumber: '40' });
+    const { port } = await serving();
+    const clients = handshakes(port);
+    await clients.sees('40');
+    const delays: number[] = [];
+    for (const serialNumber of ['41', '42', '43', '44', '45']) {
+      await putFlat('a', ['a.test'], { serialNumber });
+      const began = Date.now();
+      await clients.sees(serialNumber);
+      delays.push(Date.now() - began);
+    }
+    await clients.stop();
+    expect(clients.failures).toEqual([]);
+    expect(delays.sort((one, other) => one - other)[2]).toBeLessThan(250);
+  });
+});
+
+describe('a server', () => {
+  it('does not start with a folder that is missing, and says what there is', async () => {
+    await write('certificates/x.crt', '');
+    await expect(serving(folder.file('certs'))).rejects.toMatchObject({
+      code: 'TLS_FILE_NOT_FOUND',
+      message: expect.stringContaining('certificates') as unknown,
+    });
+  });
+
+  it('lists what it has loaded, with names and days left', async () => {
+    await putFlat('a', ['a.test']);
+    const { secure, port } = await serving();
+    await serialFor(port, 'a.test');
+    expect(secure.status().certificates).toMatchObject([
+      { names: ['a.test'], source: 'directory', state: 'valid' },
+    ]);
+  });
+
+  it('in strict mode does not start with a broken pair in the folder', async () => {
+    await putFlat('a.test', ['a.test']);
+    await write('b.test.crt', 'garbage');
+    await write('b.test.key', 'garbage');
+    const starting = serving(folder.path, { strict: true });
+    await expect(starting).rejects.toMatchObject({ code: 'TLS_PEM_INVALID' });
+  });
+});
