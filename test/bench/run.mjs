@@ -11,23 +11,29 @@ import { builtPackage } from './support/built-package.mjs';
 import { notPinned } from './support/children.mjs';
 import { printTable } from './support/table.mjs';
 
-const MEASUREMENTS = ['handshake', 'resumption', 'swap', 'import', 'swaps-under-load', 'fuzz'];
+const MEASUREMENTS = ['handshake', 'resumption', 'swap', 'import', 'swaps-under-load', 'folders', 'fuzz'];
 
 const USAGE = `npm run bench -- [${MEASUREMENTS.join('] [')}]
   --json FILE        also writes the results to a file
-  --rounds N         rounds of handshake and resumption
+  --rounds N         rounds of handshake, resumption, and of folders' parts cost and peers
   --connections N    connections in a round
-  --swaps N          swaps to measure
+  --swaps N          swaps to measure, and single changes of folders
   --seconds N        how long swaps-under-load takes
+  --pairs N          pairs in the folder of folders (10,000)
+  --hellos N         hellos with unknown names of folders (50,000; 833 a second, sent twice)
+  --parts LIST       only these parts of folders: start,cold,cost,change,flood,peers,renames
   --inputs N         inputs for each parser of fuzz
   --seed N           seed of every random choice
-  --package FOLDER   measures this folder's dist instead of building the checkout's`;
+  --package FOLDER   measures this folder's dist instead of building the checkout's
+Another Node is measured by running this file with it. The peers of folders are measured where they are installed:
+apt-get install -y --no-install-recommends nginx-light haproxy caddy`;
 
-const NUMBERS = ['rounds', 'connections', 'swaps', 'seconds', 'inputs', 'seed'];
+const NUMBERS = ['rounds', 'connections', 'swaps', 'seconds', 'pairs', 'hellos', 'inputs', 'seed'];
 
 const OPTIONS = {
   json: { type: 'string' },
   package: { type: 'string' },
+  parts: { type: 'string' },
   help: { type: 'boolean' },
   ...Object.fromEntries(NUMBERS.map((name) => [name, { type: 'string' }])),
 };
@@ -43,7 +49,7 @@ if (values.help || unknown.length > 0) {
   process.exit(unknown.length > 0 ? 1 : 0);
 }
 
-const settings = { seed: Date.now() >>> 0, ...numbersOf(values) };
+const settings = { seed: Date.now() >>> 0, ...numbersOf(values), parts: values.parts?.split(',') };
 const built = builtPackage(values.package);
 console.log(
   `node ${process.version}, ${cpus()[0].model}, ${cpus().length} cores, load ${loadavg()[0].toFixed(2)}`,

@@ -46,6 +46,10 @@ export class Child {
     });
   }
 
+  get pid() {
+    return this.#process.pid;
+  }
+
   /** Calls a method of the child's; rejects when it throws, when the child dies, or after two minutes. */
   call(method, params = {}, timeoutMs = CALL_TIMEOUT_MS) {
     const id = this.#nextCall;

@@ -10,17 +10,18 @@ const SETTLE_MS = 20;
 /** Two copies of the same server must come out the same, else the machine was too busy. */
 const CONTROL_BAND = { low: 0.98, high: 1.02 };
 
-const server = new URL('server.mjs', import.meta.url).pathname;
+const ordinaryServer = new URL('server.mjs', import.meta.url).pathname;
 const client = new URL('load-client.mjs', import.meta.url).pathname;
 
 /**
  * Runs bare A, bare B and tlsmith against each other.
  *
  * @param options.bare, options.tlsmith what the servers open (server.mjs)
- * @param options.load what the client does in a round (load-client.mjs)
+ * @param options.load what the client does in a round (load-client.mjs); a function makes it anew for each round
+ * @param options.server the module of the servers, when it is another that answers the same calls
  * @returns ratios of CPU time per round, the control, and what went wrong
  */
-export async function contest({ bare, tlsmith, load, rounds, seed }) {
+export async function contest({ bare, tlsmith, load, rounds, seed, server = ordinaryServer }) {
   const contestants = [
     { name: 'bare A', open: { kind: 'bare', ...bare } },
     { name: 'bare B', open: { kind: 'bare', ...bare } },
@@ -35,8 +36,9 @@ export async function contest({ bare, tlsmith, load, rounds, seed }) {
     }
     const random = new Random(seed);
     for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+      const ownLoad = typeof load === 'function' ? load(random) : load;
       for (const contestant of random.shuffled(contestants)) {
-        const result = await playRound(contestant, { generator, load });
+        const result = await playRound(contestant, { generator, load: ownLoad });
         if (round >= 0) contestant.rounds.push(result);
       }
     }

@@ -5,38 +5,16 @@ import { once } from 'node:events';
 import { createSecureContext } from 'node:tls';
 import { BODY } from './protocol.mjs';
 import { answerCalls } from './child.mjs';
+import { resourceCounts } from './resource-counts.mjs';
+import { bareParameters, tlsmithParameters } from './tls-parameters.mjs';
 
-/** Said to both, so that only our code differs: versions, ciphers, groups, ALPN, handshake timeout. */
-const CIPHERS = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-].join(':');
-const GROUPS = ['X25519', 'P-256'];
-const VERSIONS = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3' };
-const HANDSHAKE_TIMEOUT_MS = 10_000;
-
-let before;
 /** The serving certificate of the `swap` source, and the next ones. */
 let swappable;
 
 answerCalls({
   open: async ({ kind, ...options }) => (kind === 'tlsmith' ? openTlsmith(options) : openBare(options)),
 
-  /** Begins to count CPU time, with the garbage of earlier rounds out of the way. */
-  startCount: () => {
-    global.gc();
-    before = process.cpuUsage();
-  },
-
-  /** CPU time in microseconds since `startCount`, without and with a collection of the garbage made. */
-  endCount: () => {
-    const used = total(process.cpuUsage(before));
-    global.gc();
-    return { used, withCollection: total(process.cpuUsage(before)) };
-  },
+  ...resourceCounts,
 
   /** Serves the pair with this index from now on; says when (monotonic clock, shared by all processes). */
   swap: ({ index }) => {
@@ -44,12 +22,6 @@ answerCalls({
     swappable.live = swappable.credentials[index];
     swappable.host.changed();
     return at.toString();
-  },
-
-  memory: () => {
-    global.gc();
-    const { rss, heapUsed } = process.memoryUsage();
-    return { rss, heapUsed };
   },
 });
 
@@ -59,11 +31,7 @@ function handler(_request, response) {
 
 async function openBare({ pairs, http2, sni }) {
   const options = {
-    ...VERSIONS,
-    ciphers: CIPHERS,
-    ecdhCurve: GROUPS.join(':'),
-    honorCipherOrder: false,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    ...bareParameters,
     cert: pairs[0].cert,
     key: pairs[0].key,
     ...(sni ? { SNICallback: contextByName(pairs) } : {}),
@@ -87,12 +55,9 @@ async function openTlsmith({ entry, pairs, http2 = false, sources }) {
   const tlsmith = await import(entry);
   const secure = tlsmith.createSecureServer(
     {
-      ...VERSIONS,
+      ...tlsmithParameters,
       sources: sourcesOf(tlsmith, { pairs, kind: sources }),
-      ciphers: CIPHERS,
-      groups: GROUPS,
       http2,
-      handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       logger: false,
     },
     handler,
@@ -128,8 +93,4 @@ function sourcesOf({ pemPair, fromFunction, createCredential }, { pairs, kind = 
     default:
       throw new TypeError(`unknown kind of sources: ${kind}`);
   }
-}
-
-function total({ user, system }) {
-  return user + system;
 }
