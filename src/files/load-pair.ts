@@ -7,7 +7,7 @@ import type { Finding } from '../credential/findings.js';
 import { TlsmithError } from '../errors.js';
 import { keyExposure } from './key-exposure.js';
 import { explainedPairError } from './pair-errors.js';
-import { type PairFiles, type PairMaterial, readPair } from './pair-material.js';
+import type { PairMaterial } from './pair-material.js';
 
 /** A pair that may be served. */
 export interface LoadedPair {
@@ -16,19 +16,38 @@ export interface LoadedPair {
   readonly findings: readonly Finding[];
 }
 
-/**
- * Reads a pair, proves it and looks at it closely.
- * @param now - milliseconds since the epoch
- * @throws {@link TlsmithError} when it must not be served: a file that cannot be read (`TLS_FILE_…`) or understood
- * (`TLS_PEM_…`), a key that does not belong or open (`TLS_KEY_…`), or a finding of severity `error`
- */
-export async function loadPair(files: PairFiles, now = Date.now()): Promise<LoadedPair> {
-  return provePair(await readPair(files), now);
+/** A pair that is proven, and may be served before it is looked at closely. */
+export interface ProvenPair {
+  readonly credential: Credential;
+  /**
+   * Everything worth telling about it, `credential.findings` included.
+   * @param now - milliseconds since the epoch
+   * @throws {@link TlsmithError} a finding of severity `error`: it must not be served
+   */
+  readonly examine: (now: number) => Promise<readonly Finding[]>;
 }
 
-/** Proves what was read, and finds out what is worth telling about it; throws as {@link loadPair}. */
-export async function provePair(material: PairMaterial, now: number): Promise<LoadedPair> {
+/**
+ * Proves what was read.
+ * @throws {@link TlsmithError} when it must not be served: a file that cannot be read (`TLS_FILE_…`) or understood
+ * (`TLS_PEM_…`), a key that does not belong or open (`TLS_KEY_…`)
+ */
+export async function provePair(material: PairMaterial): Promise<ProvenPair> {
   const credential = await proven(material);
+  return { credential, examine: (now) => examined(credential, material, now) };
+}
+
+/** Proves what was read and looks at it closely; throws as {@link provePair} and {@link ProvenPair.examine}. */
+export async function loadPair(material: PairMaterial, now: number): Promise<LoadedPair> {
+  const { credential, examine } = await provePair(material);
+  return { credential, findings: await examine(now) };
+}
+
+async function examined(
+  credential: Credential,
+  material: PairMaterial,
+  now: number,
+): Promise<readonly Finding[]> {
   // Loaded only by servers that read files: every import of the package would pay for it otherwise.
   const { inspect } = await import('../diagnosis/inspect.js');
   const files = { certFile: material.certFile.path, keyFile: material.keyFile.path };
@@ -39,7 +58,7 @@ export async function provePair(material: PairMaterial, now: number): Promise<Lo
     ...(exposure === undefined ? [] : [exposure]),
   ];
   const error = findings.find(({ severity }) => severity === 'error');
-  if (error === undefined) return { credential, findings };
+  if (error === undefined) return findings;
   const { code, message, hint } = error;
   throw new TlsmithError(code, message, hint === undefined ? {} : { hint });
 }

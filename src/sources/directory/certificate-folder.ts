@@ -138,6 +138,7 @@ export class CertificateFolder {
   async reload(options: { readonly signal: AbortSignal }): Promise<void> {
     this.#isReloading = true;
     await Promise.all([this.#watch.lookNow(), this.#fallback?.reload(options)]);
+    await this.#loader.examined();
   }
 
   /** Leaves nothing running. */
@@ -146,7 +147,7 @@ export class CertificateFolder {
     this.#scan.close();
     this.#endIndexing();
     await this.#watch.close();
-    await Promise.all([this.#loader.settled(), this.#fallback?.close()]);
+    await Promise.all([this.#loader.close(), this.#fallback?.close()]);
   }
 
   #newSearch(): PairSearch {

@@ -7,9 +7,10 @@ import type { Clock } from '../../clock.js';
 import { type Credential, isInDate } from '../../credential/credential.js';
 import type { Finding } from '../../credential/findings.js';
 import { isTlsmithError, messageOf, TlsmithError } from '../../errors.js';
-import type { LoadedPair } from '../../files/load-pair.js';
+import type { LoadedPair, ProvenPair } from '../../files/load-pair.js';
 import type { Announcements } from './announcements.js';
 import { failureFinding, named } from './failure-findings.js';
+import { LaterExaminations } from './later-examinations.js';
 import type { PairEntry } from './pair-entry.js';
 import type { PairFindings } from './pair-findings.js';
 import type { PairIndex } from './pair-index.js';
@@ -51,8 +52,11 @@ export class PairLoader {
   /** Pairs that serve what their files no longer hold. */
   readonly #outlived = new Set<PairEntry>();
 
+  readonly #later: LaterExaminations;
+
   constructor(options: PairLoaderOptions) {
     this.#options = options;
+    this.#later = new LaterExaminations(options.clock);
   }
 
   /** Whether some failure has to be looked at again soon. */
@@ -120,11 +124,23 @@ export class PairLoader {
     while (this.#loading.size > 0) await Promise.all(this.#loading.values());
   }
 
+  /** Resolves when all that was loaded has been examined, too. */
+  async examined(): Promise<void> {
+    await this.settled();
+    await this.#later.settled();
+  }
+
+  /** Ends what goes on behind. */
+  async close(): Promise<void> {
+    await this.settled();
+    await this.#later.close();
+  }
+
   #loadOnce(entry: PairEntry, gate: Gate): Promise<Credential | undefined> {
     const known = this.#loading.get(entry);
     if (known !== undefined) return known;
     const loading = gate
-      .pass(() => this.#load(entry))
+      .pass(() => this.#load(entry, { isAwaited: gate === this.#clients }))
       .finally(() => {
         this.#loading.delete(entry);
       });
@@ -132,18 +148,43 @@ export class PairLoader {
     return loading;
   }
 
-  async #load(entry: PairEntry): Promise<Credential | undefined> {
+  async #load(entry: PairEntry, { isAwaited }: { isAwaited: boolean }): Promise<Credential | undefined> {
     await lookForKey(entry);
     const stamp = await stampOfEntry(entry);
     try {
       const passphrase = await this.#options.passphrase.read();
-      const pair = await readEntry(entry, { stamp, passphrase, now: this.#options.clock.now() });
-      this.#assertStrict(entry, pair);
-      if (!entry.isGone) this.#succeeded(entry, stamp, pair);
+      const pair = await readEntry(entry, { stamp, passphrase });
+      // A strict server does not serve what it has not looked at.
+      if (isAwaited && !this.#options.isStrict) this.#adopt(entry, stamp, pair);
+      else await this.#adoptExamined(entry, stamp, pair);
     } catch (error) {
       if (!entry.isGone) this.#failed(entry, stamp, error);
     }
     return entry.isGone ? undefined : this.credentialOf(entry);
+  }
+
+  async #adoptExamined(entry: PairEntry, stamp: string, { credential, examine }: ProvenPair): Promise<void> {
+    const findings = await examine(this.#options.clock.now());
+    this.#assertStrict(entry, { credential, findings });
+    if (!entry.isGone) this.#succeeded(entry, stamp, { credential, findings });
+  }
+
+  /** Serves the pair, and looks at it closely when the client has been served. */
+  #adopt(entry: PairEntry, stamp: string, { credential, examine }: ProvenPair): void {
+    if (entry.isGone) return;
+    this.#succeeded(entry, stamp, { credential, findings: credential.findings });
+    const isStillIt = (): boolean => !entry.isGone && this.credentialOf(entry) === credential;
+    this.#later.add(entry, async () => {
+      if (!isStillIt()) return;
+      try {
+        const findings = await examine(this.#options.clock.now());
+        if (isStillIt()) this.#tellOf(entry, findings);
+      } catch (error) {
+        if (!isStillIt()) return;
+        this.#kept.delete(entry);
+        this.#failed(entry, stamp, error);
+      }
+    });
   }
 
   /** What would have kept a strict server from starting does not replace a pair that is still good. */
@@ -168,11 +209,7 @@ export class PairLoader {
     this.#kept.set(entry, credential);
     const { names, notBefore, notAfter } = credential;
     announcements.changed(index.update(entry, { names, notBefore, notAfter }));
-    const told = findings.filter((finding) => this.#isWorthTelling(finding, entry));
-    this.#options.findings.set(
-      entry,
-      told.map((finding) => named(finding, entry)),
-    );
+    this.#tellOf(entry, findings);
     if (entry.toldId === credential.id) return;
     entry.toldId = credential.id;
     announcements.changed(names);
@@ -182,6 +219,14 @@ export class PairLoader {
       credential,
       ...(previous === undefined ? {} : { previous }),
     });
+  }
+
+  #tellOf(entry: PairEntry, findings: readonly Finding[]): void {
+    const told = findings.filter((finding) => this.#isWorthTelling(finding, entry));
+    this.#options.findings.set(
+      entry,
+      told.map((finding) => named(finding, entry)),
+    );
   }
 
   /** A pair that is out of date may lie beside its successor; when it is served, the handshake tells. */

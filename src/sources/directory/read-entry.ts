@@ -1,6 +1,6 @@
 /** Reads and proves one pair of the folder as it is now. */
 import { codeOf, TlsmithError } from '../../errors.js';
-import { type LoadedPair, provePair } from '../../files/load-pair.js';
+import { type ProvenPair, provePair } from '../../files/load-pair.js';
 import { readPair } from '../../files/pair-material.js';
 import { readPairFile } from '../../files/read-pair-file.js';
 import { MISSING, SPECIAL, stampOf } from './file-stamp.js';
@@ -40,16 +40,16 @@ export function isSameState(one: string | undefined, other: string): boolean {
 
 /**
  * The pair, proven.
- * @throws {@link TlsmithError} as `loadPair`, naming the files
+ * @throws {@link TlsmithError} as `provePair`, naming the files
  */
 export async function readEntry(
   entry: PairEntry,
-  { stamp, passphrase, now }: { stamp: string; passphrase: PassphraseReading; now: number },
-): Promise<LoadedPair> {
+  { stamp, passphrase }: { stamp: string; passphrase: PassphraseReading },
+): Promise<ProvenPair> {
   if (stamp.split('|').includes(SPECIAL)) throw specialFile(entry);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await provePair(await material(entry, passphrase), now);
+      return await provePair(await material(entry, passphrase));
     } catch (error) {
       // The snapshot that `..data` led to was removed before its files were read: there is another one by then.
       const isRetried = entry.folder.hasSnapshots && codeOf(error) === 'TLS_FILE_NOT_FOUND';

@@ -1,7 +1,7 @@
 /** Reads the files that a file pair was given, in one of their two forms, from one snapshot. */
 import { resolve } from 'node:path';
 import { codeOf, TlsmithError } from '../../errors.js';
-import { type LoadedPair, provePair } from '../../files/load-pair.js';
+import { type LoadedPair, loadPair } from '../../files/load-pair.js';
 import { type PairMaterial, readPair } from '../../files/pair-material.js';
 import { type Locate, type PairFile, readPairFile } from '../../files/read-pair-file.js';
 import { LinkSnapshot } from '../../files/link-snapshot.js';
@@ -59,7 +59,7 @@ export class PairReader {
    * @throws {@link TlsmithError} as `loadPair`
    */
   async load(now: number): Promise<LoadedPair> {
-    return provePair(await this.#read(), now);
+    return loadPair(await this.#read(), now);
   }
 
   /** A file gone from where its links led a moment ago: the swap was faster, and the new one is there already. */

@@ -4,6 +4,8 @@ import { fileStorage } from '../../../src/storage/file-storage.js';
 
 const [directory = '', uid] = process.argv.slice(2);
 const storage = fileStorage(directory);
+// Loads what the storage needs, which the user may not be able to read: the checkout may be private.
+await storage.get('k').catch(() => undefined);
 process.setgroups?.([]);
 process.setgid?.(Number(uid));
 process.setuid?.(Number(uid));

@@ -1,0 +1,60 @@
+import { describe, expect, it } from '@jest/globals';
+import { LaterExaminations } from '../../../src/sources/directory/later-examinations.js';
+import { manualClock } from '../../support/manual-clock.js';
+
+describe('the examination of pairs that a client has waited for', () => {
+  it('comes a tenth of a second later, one pair after the other', async () => {
+    const { later, clock, examined, add } = scene();
+    add('a');
+    add('b');
+    await clock.advance(99);
+    expect(examined).toEqual([]);
+    await clock.advance(1);
+    await later.settled();
+    expect(examined).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('is that of the newest load', async () => {
+    const { later, examined, add } = scene();
+    const entry = {};
+    add('old', entry);
+    add('new', entry);
+    await later.settled();
+    expect(examined).toEqual(['new begins', 'new ends']);
+  });
+
+  it('is not waited for by those that come while it goes on', async () => {
+    const { later, clock, examined, add } = scene();
+    add('a');
+    const settled = later.settled();
+    add('b');
+    await settled;
+    expect(examined).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('is dropped by close()', async () => {
+    const { later, clock, examined, add } = scene();
+    add('a');
+    await later.close();
+    await clock.advance(1_000);
+    expect([examined, clock.pendingTimers]).toEqual([[], 0]);
+  });
+
+  function scene() {
+    const clock = manualClock();
+    const later = new LaterExaminations(clock);
+    const examined: string[] = [];
+    return {
+      ...{ later, clock, examined },
+      add: (name: string, entry = {}) => {
+        later.add(entry, async () => {
+          examined.push(`${name} begins`);
+          await new Promise(setImmediate);
+          examined.push(`${name} ends`);
+        });
+      },
+    };
+  }
+});
