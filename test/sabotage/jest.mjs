@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const TIME_LIMIT_MS = 180_000;
+/** Enough for all tests that the breaks name, one after the other. */
+const TIME_LIMIT_MS = 900_000;
 
 /**
  * The tests that ran, with `path`, `name` and `status`; and `trouble` when a file did not run as far as its tests

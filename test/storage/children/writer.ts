@@ -4,6 +4,7 @@ import { fileStorage } from '../../../src/storage/file-storage.js';
 
 const [directory] = process.argv.slice(2);
 const storage = fileStorage(directory);
+await storage.get('k0'); // Loads what it needs: from now on it writes.
 console.log('ready');
 for (let round = 0; ; round += 1) {
   const body = randomBytes(1 + ((round * 7919) % 40_000));
