@@ -5,5 +5,6 @@ export const DEBIAN_PACKAGES = [
   'gnutls-bin', // gnutls-cli
   'libnss3-tools', // certutil, for Chromium's trust store
   'openssl',
+  'pebble', // an ACME certificate authority and a DNS server for it
   'python3',
 ];

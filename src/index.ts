@@ -19,6 +19,14 @@ export { directory, type DirectoryOptions } from './sources/directory.js';
 export { filePair, type FilePairOptions } from './sources/file-pair.js';
 export { pemPair, type PemPairOptions } from './sources/pem-pair.js';
 export { fromFunction, type FromFunctionOptions } from './sources/from-function.js';
+export { acme, type AcmeSource } from './issuance/acme.js';
+export {
+  type AcmeChallenge,
+  type AcmeDirectory,
+  type AcmeDomains,
+  type AcmeKeyType,
+  type AcmeOptions,
+} from './issuance/acme-options.js';
 export { selfSigned, type SelfSignedOptions } from './issuance/self-signed.js';
 
 export {

@@ -21,9 +21,14 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
   // Pairs on a disk: read, proven, watched. What is done with them is the business of a source.
   files: ['clock', 'credential/', 'diagnosis/inspect', 'errors'],
   sources: [...COMMON, 'credential/', 'diagnosis/inspect', 'files/', 'nearest-name', 'storage/storage'],
+  // Speaks to certificate authorities; knows keys and certificates to be made, and how challenges are shown.
+  acme: [...COMMON, 'credential/', 'sources/certificate-source', 'storage/storage', 'x509/'],
   // Of the sources the interface only: no handshake knows where a certificate came from.
   handshake: [...COMMON, 'credential/', 'sources/certificate-source'],
-  issuance: [...COMMON, 'credential/', 'sources/certificate-source', 'storage/storage', 'x509/'],
+  issuance: [
+    ...[...COMMON, 'acme/', 'credential/', 'nearest-name'],
+    ...['sources/certificate-source', 'storage/storage', 'x509/'],
+  ],
   listening: ['clock', 'errors', 'sources/certificate-source'],
   http: ['clock', 'credential/server-name', 'listening/'],
   application: ['clock', 'handshake/', 'listening/draining', 'reporter'],
@@ -34,6 +39,8 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
 const EXCEPTIONS: Readonly<Record<string, readonly string[]>> = {
   // A self-signed certificate that nobody wants to keep lives in a storage that forgets.
   'issuance/self-signed': ['storage/memory-storage'],
+  // A file that cannot be read is explained in the same words wherever it is named.
+  'issuance/acme-upkeep': ['files/file-errors'],
 };
 
 /** What only the composition root makes; index.ts hands it on to users. */
@@ -42,6 +49,7 @@ const CONCRETE = [
   'sources/file-pair',
   'sources/from-function',
   'sources/pem-pair',
+  'issuance/acme',
   'issuance/self-signed',
   'storage/file-storage',
   'storage/memory-storage',

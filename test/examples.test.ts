@@ -15,6 +15,7 @@ import { WebSocket } from 'ws';
 import { environmentWithoutTrust, nodeHttp2, nodeHttps, run } from './support/clients.js';
 import { type TemporaryFolder, withTemporaryFolder } from './support/temporary-folder.js';
 import { testCa } from './support/certificates.js';
+import { startPebble } from './support/pebble.js';
 
 jest.setTimeout(120_000);
 
@@ -202,6 +203,33 @@ describe('An example serves files that somebody else has made:', () => {
         },
         { env: { ...ANY_PORTS, CERTS_DIR: folder.path } },
       );
+    }));
+});
+
+describe('An example orders its certificate:', () => {
+  it('acme.ts, from a real authority, by the one TLS port', () =>
+    withTemporaryFolder(async (folder) => {
+      const pebble = await startPebble();
+      try {
+        await running(
+          'acme.ts',
+          async ({ output }) => {
+            const caPem = await pebble.rootPem();
+            const { body } = await nodeHttps({ port: pebble.tlsPort, host: 'example.localhost', caPem });
+            expect(body).toBe(`You reached example.localhost:${pebble.tlsPort}\n`);
+            expect(output()).toMatch(/^Certificate issued: example\.localhost, until 20/m);
+          },
+          {
+            env: {
+              ...{ DOMAINS: 'example.localhost', STORAGE_DIR: folder.file('storage') },
+              ...{ DIRECTORY_URL: pebble.directoryUrl, SERVER_CA_FILE: pebble.serverCaFile },
+              ...{ PORT: String(pebble.tlsPort), HTTP_PORT: String(pebble.httpPort) },
+            },
+          },
+        );
+      } finally {
+        await pebble.stop();
+      }
     }));
 });
 

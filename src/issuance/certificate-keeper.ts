@@ -2,6 +2,7 @@
  * Keeps one certificate valid: loads it, serves it, renews it, and looks at the clock again and again. Its state
  * is the live generation and the failures in a row; everything else follows from these and the time.
  */
+import type { RenewalInfo } from '../acme/renewal-info.js';
 import { delay } from '../clock.js';
 import { type Credential, type CredentialInput, isInDate } from '../credential/credential.js';
 import { messageOf, TlsmithError } from '../errors.js';
@@ -14,9 +15,16 @@ import { IssuingAttempts, type Outcome } from './issuing-attempt.js';
 import type { IssueRequest } from './issuer.js';
 import type { Slots } from './slots.js';
 import { checkServed } from './served-check.js';
-import { renewalInstant } from './renewal-schedule.js';
+import { RenewalAdvice } from './renewal-advice.js';
+import type { RenewalInstant } from './renewal-schedule.js';
 import type { StoredGeneration } from './stored-generation.js';
-import { nextAttemptDue, renewalDue, type UpkeepRules, waitBeforeLook } from './upkeep-schedule.js';
+import {
+  nextAttemptDue,
+  plannedRenewal,
+  renewalDue,
+  type UpkeepRules,
+  waitBeforeLook,
+} from './upkeep-schedule.js';
 import { WaitingRoom } from './waiting-room.js';
 
 /** When to try again after another process held the lock. */
@@ -36,6 +44,9 @@ export interface KeeperTools {
   readonly waitMs: number;
   /** Asks the issuer. */
   issue(request: IssueRequest): Promise<CredentialInput>;
+  /** Asks the issuer when to renew; undefined where it has no opinion on any. */
+  readonly advise:
+    ((credential: Credential, signal: AbortSignal) => Promise<RenewalInfo | undefined>) | undefined;
   /** Why nothing may be issued at present, if so. */
   obstacle(): TlsmithError | undefined;
 }
@@ -48,6 +59,7 @@ export class CertificateKeeper {
   readonly #store: CertificateStore;
   readonly #room: WaitingRoom;
   readonly #attempts: IssuingAttempts;
+  readonly #advice: RenewalAdvice;
   readonly #closing = new AbortController();
   #live: StoredGeneration | undefined;
   #failure: FailureRecord | undefined;
@@ -65,6 +77,11 @@ export class CertificateKeeper {
     this.#tools = tools;
     this.#store = store;
     this.#room = new WaitingRoom(clock, names);
+    this.#advice = new RenewalAdvice({
+      ...{ clock, logger: tools.host.logger, signal: this.#closing.signal, ask: tools.advise },
+      read: () => store.readAdvice(),
+      write: (bytes) => store.writeAdvice(bytes),
+    });
     this.#attempts = new IssuingAttempts({
       names,
       store,
@@ -85,6 +102,7 @@ export class CertificateKeeper {
   async load(): Promise<void> {
     try {
       const stored = await this.#store.read();
+      if (this.#tools.advise !== undefined) await this.#advice.load();
       this.#report(stored);
       if (stored.failure !== undefined) this.#failure = afterRestart(stored.failure);
       if (stored.generation !== undefined) this.#serve(stored.generation, 'loaded');
@@ -117,13 +135,14 @@ export class CertificateKeeper {
       void this.#begin(false);
       return;
     }
+    const askAt = this.#askForAdvice(now);
     clock.clearTimeout(this.#timer);
     // A span and not `alarm`, which would sleep through a clock that is set back.
     this.#timer = clock.setTimeout(
       () => {
         this.look();
       },
-      waitBeforeLook(this.#dueAt, this.#live, now),
+      waitBeforeLook(Math.min(this.#dueAt, askAt), this.#live, now),
     );
   }
 
@@ -176,11 +195,15 @@ export class CertificateKeeper {
     return {
       names: this.names,
       ...(live === undefined ? {} : { credential: live }),
-      ...(live === undefined ? {} : { nextRenewal: renewalInstant(live, this.#tools.rules.fractionLeft) }),
+      ...(live === undefined ? {} : { nextRenewal: this.#plannedRenewal(live) }),
       attempts: failure?.attempts ?? 0,
-      ...(failure === undefined ? {} : { lastError: failure.error, nextAttempt: failure.nextAttempt }),
+      ...(failure === undefined ? {} : { lastError: failure.error, ...nextAttemptOf(failure) }),
       isFailed: failure?.isPermanent === true,
     };
+  }
+
+  #plannedRenewal(live: Credential): RenewalInstant {
+    return plannedRenewal(live, this.#tools.rules, this.#advice.instantFor(live));
   }
 
   /** Aborts what is running; resolves when all is at rest. */
@@ -188,12 +211,25 @@ export class CertificateKeeper {
     this.#closing.abort(closed(this.names));
     this.#tools.host.clock.clearTimeout(this.#timer);
     this.#room.dismiss(closed(this.names), Infinity);
-    await Promise.allSettled([this.#attempt, this.#reading]);
+    await Promise.allSettled([this.#attempt, this.#reading, this.#advice.settled()]);
   }
 
   #nextDue(now: number): number {
-    const facts = { generation: this.#live, failure: this.#failure, rules: this.#tools.rules };
+    const generation = this.#live;
+    const advised = generation === undefined ? undefined : this.#advice.instantFor(generation.credential);
+    const facts = { generation, advised, failure: this.#failure, rules: this.#tools.rules };
     return Math.max(nextAttemptDue(facts, now), Math.min(this.#busyUntil, now + BUSY_RETRY_MS));
+  }
+
+  /** When to ask next; begins to ask when that is now. */
+  #askForAdvice(now: number): number {
+    const live = this.#live?.credential;
+    const askAt = live === undefined ? Infinity : this.#advice.askAt(live);
+    if (live === undefined || now < askAt) return askAt;
+    void this.#advice.ask(live).then(() => {
+      this.look();
+    });
+    return Infinity;
   }
 
   #begin(isForced: boolean): Promise<Outcome> {
@@ -233,14 +269,14 @@ export class CertificateKeeper {
         this.#serve(outcome.generation, this.#live === undefined ? 'loaded' : 'reloaded');
         return;
       case 'failed': {
-        const { attempts, nextAttempt } = outcome.failure;
+        const { attempts } = outcome.failure;
         this.#putOff(outcome.failure, outcome.error);
         host.notify({
           type: 'failed',
           names: this.names,
           error: outcome.error,
           attempt: attempts,
-          nextAttempt,
+          ...nextAttemptOf(outcome.failure),
         });
         return;
       }
@@ -327,6 +363,11 @@ export class CertificateKeeper {
   #report({ finding }: StoredState): void {
     if (finding !== undefined) this.#tools.host.report({ ...finding, source: this.#tools.sourceName });
   }
+}
+
+/** When it is tried again; nothing when nobody does by himself. */
+function nextAttemptOf({ isHeld, nextAttempt }: FailureRecord): { readonly nextAttempt?: number } {
+  return isHeld === true ? {} : { nextAttempt };
 }
 
 function closed(names: readonly string[]): TlsmithError {

@@ -1,6 +1,6 @@
 /**
  * Where one managed certificate lives in storage: the generation in use, the one before it, the failures in a row
- * and the lock. Keys: `managed/<issuer>/<certificate>/{current,previous,failure,lock}`.
+ * and the lock. Keys: `managed/<issuer>/<certificate>/{current,previous,failure,renewal,lock}`.
  */
 import { createHash } from 'node:crypto';
 import type { Finding } from '../credential/findings.js';
@@ -114,6 +114,16 @@ export class CertificateStore {
   /** Forgets the failures: there was a success. */
   async clearFailure(lease: Lease): Promise<void> {
     await this.#storage.delete(`${this.prefix}failure`, { lease });
+  }
+
+  /** What the issuer has said of when to renew, as it was written. */
+  async readAdvice(): Promise<Uint8Array | undefined> {
+    return (await this.#storage.get(`${this.prefix}renewal`))?.bytes;
+  }
+
+  /** Writes it; without a lease, because any answer of the issuer's is as good as another. */
+  async writeAdvice(bytes: Uint8Array): Promise<void> {
+    await this.#storage.put(`${this.prefix}renewal`, bytes);
   }
 
   async #generation(which: 'current' | 'previous'): Promise<Decoded> {

@@ -30,6 +30,8 @@ export interface FailureRecord {
   readonly retryAfter?: number;
   /** Whether no retry can mend it by itself. */
   readonly isPermanent: boolean;
+  /** Whether a person has to act first, and asks for the next attempt himself: by `renew()`, or by a restart. */
+  readonly isHeld?: true;
   /** What the last one failed with. */
   readonly error: { readonly code: string; readonly message: string };
 }
@@ -64,6 +66,7 @@ export function recordFailure({ error, now, before, liveUntil }: FailedAttempt):
     }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
     isPermanent,
+    ...(error['isHeld'] === true ? { isHeld: true } : {}),
     error: { code: error.code, message: error.message },
   };
 }
@@ -89,9 +92,14 @@ export function rebased(record: FailureRecord, now: number): FailureRecord {
  * may be how he says so: then the ladder counts instead of the daily retry.
  */
 export function afterRestart(record: FailureRecord): FailureRecord {
-  if (!record.isPermanent) return record;
-  const byLadder = nextAttemptAt({ ...record, now: record.failedAt, isPermanent: false });
-  return { ...record, isPermanent: false, nextAttempt: Math.min(record.nextAttempt, byLadder) };
+  if (!record.isPermanent && record.isHeld !== true) return record;
+  const { attempts, failingSince, failedAt, retryAfter, error } = record;
+  const byLadder = nextAttemptAt({ ...record, now: failedAt, isPermanent: false });
+  return {
+    ...{ attempts, failingSince, failedAt, error, isPermanent: false },
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    nextAttempt: Math.min(record.nextAttempt, byLadder),
+  };
 }
 
 /** Whatever was thrown, as a coded error that keeps `retryAfter` and `isPermanent`. */
@@ -121,6 +129,7 @@ export function errorOf(record: FailureRecord, names: readonly string[]): Tlsmit
     nextAttempt: record.nextAttempt,
     ...(record.retryAfter === undefined ? {} : { retryAfter: record.retryAfter }),
     ...(record.isPermanent ? { isPermanent: true } : {}),
+    ...(record.isHeld === true ? { isHeld: true } : {}),
   });
 }
 
@@ -146,6 +155,7 @@ export function decodeFailure(bytes: Uint8Array): FailureRecord | undefined {
     nextAttempt,
     ...(retryAfter === undefined ? {} : { retryAfter }),
     isPermanent: value['isPermanent'] === true,
+    ...(value['isHeld'] === true ? { isHeld: true } : {}),
     error: errorFacts(value['error']),
   };
 }

@@ -1,6 +1,8 @@
 /** The seam between what keeps certificates (`managed`) and what signs them. */
 import type { Credential, CredentialInput } from '../credential/credential.js';
 import type { SourceHost } from '../sources/certificate-source.js';
+import type { RenewalInfo } from '../acme/renewal-info.js';
+import type { Lease } from '../storage/storage.js';
 
 /** Something that signs certificates. */
 export interface Issuer {
@@ -19,6 +21,11 @@ export interface Issuer {
    * A field `retryAfter` (milliseconds since the epoch) on the error is honoured as the earliest next attempt.
    */
   issue(request: IssueRequest): Promise<CredentialInput>;
+  /**
+   * When the issuer wants this certificate to be renewed (RFC 9773); undefined when it has no opinion. A rejection
+   * means that it is asked again in some hours; the certificate is renewed by its lifetime meanwhile.
+   */
+  renewalInfo?(credential: Credential, signal: AbortSignal): Promise<RenewalInfo | undefined>;
   /** Ends what is running. */
   close?(): Promise<void> | void;
 }
@@ -31,4 +38,6 @@ export interface IssueRequest {
   readonly previous?: Credential;
   /** Aborted when the server closes or the lease is lost. */
   readonly signal: AbortSignal;
+  /** The right to be the only one who works on this certificate: for what an issuer itself stores of it. */
+  readonly lease?: Lease;
 }

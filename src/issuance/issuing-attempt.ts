@@ -2,6 +2,7 @@
  * One attempt to get a certificate, from the lock to the stored generation. It says what happened and never
  * rejects; when the next attempt is due, and what is served, is the keeper's business.
  */
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.js';
 import { type Credential, type CredentialInput, isInDate } from '../credential/credential.js';
 import { TlsmithError } from '../errors.js';
@@ -115,7 +116,7 @@ export class IssuingAttempts {
       if (failure !== undefined) before = { ...situation, failure };
       const settled = this.#settledElsewhere(stored, { ...situation, failure });
       if (settled !== undefined) return settled;
-      const generation = await this.#obtain(stored, before, lease.signal);
+      const generation = await this.#obtain(stored, before, lease);
       this.#unstored = generation;
       await store.save({ ...generation, names: this.#tools.names }, lease);
       this.#unstored = undefined;
@@ -150,29 +151,27 @@ export class IssuingAttempts {
     return credential.id !== live.id && (!isInDate(live, now) || isNotOlder(credential, live));
   }
 
-  async #obtain(
-    stored: StoredState,
-    { live }: Situation,
-    leaseSignal: AbortSignal,
-  ): Promise<StoredGeneration> {
+  async #obtain(stored: StoredState, { live }: Situation, lease: Lease): Promise<StoredGeneration> {
     const { clock, names } = this.#tools;
     const unstored = this.#unstored;
     if (unstored !== undefined && this.#isSuccessor(unstored, live)) return unstored;
     const previous = live ?? stored.generation?.credential;
-    const input = await this.#issue(leaseSignal, previous);
+    const input = await this.#issue(lease, previous);
     const now = clock.now();
     return { credential: proveIssued(input, { names, live: previous, now }), issuedAt: now };
   }
 
-  async #issue(leaseSignal: AbortSignal, previous: Credential | undefined): Promise<CredentialInput> {
+  async #issue(lease: Lease, previous: Credential | undefined): Promise<CredentialInput> {
     const { clock, names, signal: closeSignal } = this.#tools;
     const limit = new AbortController();
     const timer = clock.setTimeout(() => {
       limit.abort(tookTooLong(names));
     }, LONGEST_ISSUANCE_MS);
-    const signal = AbortSignal.any([closeSignal, leaseSignal, limit.signal]);
+    const signal = AbortSignal.any([closeSignal, lease.signal, limit.signal]);
+    // An issuer may do many things at a time, and node warns of more than ten listeners.
+    setMaxListeners(0, signal);
     try {
-      const request = { names, signal, ...(previous === undefined ? {} : { previous }) };
+      const request = { names, signal, lease, ...(previous === undefined ? {} : { previous }) };
       return await settledOrAborted(this.#tools.issue(request), signal, { clock, graceMs: CLEAN_UP_MS });
     } finally {
       clock.clearTimeout(timer);

@@ -2,6 +2,7 @@
  * Certificates that are issued, stored and renewed by themselves: an issuer, a storage, and one keeper for each
  * certificate, behind the seam of a certificate source. Each keeper has its own loop, so none delays another.
  */
+import { setMaxListeners } from 'node:events';
 import type { CredentialInput, Credential } from '../credential/credential.js';
 import { wildcardOf } from '../credential/server-name.js';
 import { messageOf, type TlsmithError } from '../errors.js';
@@ -120,6 +121,8 @@ class IssuedSource implements ManagedSource {
     void this.#open();
     const others = new AbortController();
     const either = AbortSignal.any([signal, others.signal]);
+    // One listener for each certificate is what it is for: node warns of more than ten.
+    setMaxListeners(0, either);
     try {
       await Promise.all(Array.from(this.#keepers.values(), (keeper) => keeper.usable(either)));
     } finally {
@@ -232,6 +235,10 @@ class IssuedSource implements ManagedSource {
       rules: { fractionLeft, isLocal: issuer.isLocal },
       waitMs,
       issue: (request) => this.#issue(request, host),
+      advise:
+        issuer.renewalInfo === undefined
+          ? undefined
+          : async (credential, signal) => issuer.renewalInfo?.(credential, signal),
       obstacle: () => this.#obstacle,
     };
   }

@@ -1,0 +1,182 @@
+/** The issuer that orders from an ACME certificate authority: which account, which challenges, which names. */
+import { X509Certificate } from 'node:crypto';
+import type { Agent } from 'node:https';
+import type { ExternalAccountBinding } from '../acme/acme-client.js';
+import { Accounts } from '../acme/account.js';
+import { authorityId, CertificateAuthority } from '../acme/certificate-authority.js';
+import { obtainCertificate } from '../acme/certificate-order.js';
+import { type ChallengeFailure, describeFailure } from '../acme/challenge-plan.js';
+import { type AcmeClient, isAccountMissing } from '../acme/client.js';
+import { OrderRecords } from '../acme/order-record.js';
+import { type ChallengeType, listenerSolvers, type Solver } from '../acme/solvers.js';
+import type { RenewalInfo } from '../acme/renewal-info.js';
+import { unlessAborted } from '../acme/unless-aborted.js';
+import type { Credential, CredentialInput } from '../credential/credential.js';
+import type { SourceHost } from '../sources/certificate-source.js';
+import type { Storage } from '../storage/storage.js';
+import type { AcmeKeyType } from './acme-options.js';
+import { renewalIdentifier } from '../x509/renewal-identifier.js';
+import { certificateSegment } from './certificate-store.js';
+import type { Issuer, IssueRequest } from './issuer.js';
+
+/** Options of {@link acmeIssuer}, complete. */
+export interface AcmeIssuerOptions {
+  readonly host: SourceHost;
+  readonly directoryUrl: string;
+  /** Where account and orders are kept. */
+  readonly storage: Storage;
+  readonly email: string | undefined;
+  readonly keyType: AcmeKeyType;
+  /** Undefined: both, as far as listeners are open for them. */
+  readonly challenges: readonly ChallengeType[] | undefined;
+  readonly accountKey: string | undefined;
+  readonly externalAccountBinding: ExternalAccountBinding | undefined;
+  readonly preferredChain: string | undefined;
+  readonly lifetimeMs: number | undefined;
+  /** PEM roots to trust in place of Node's. */
+  readonly serverCa: string | undefined;
+  readonly agent: Agent | undefined;
+}
+
+const PROTOCOLS: Readonly<Record<ChallengeType, 'https' | 'http'>> = {
+  'tls-alpn-01': 'https',
+  'http-01': 'http',
+};
+const DEFAULT_CHALLENGES: readonly ChallengeType[] = ['tls-alpn-01', 'http-01'];
+
+/** Orders certificates. */
+export function acmeIssuer(options: AcmeIssuerOptions): AcmeIssuer {
+  return new OrderingIssuer(options);
+}
+
+/** An issuer that can take back what it has issued. */
+export interface AcmeIssuer extends Issuer {
+  /** Revokes a certificate (RFC 8555 §7.6). */
+  revoke(credential: Credential, signal: AbortSignal): Promise<void>;
+}
+
+class OrderingIssuer implements AcmeIssuer {
+  readonly id: string;
+  readonly isLocal = false;
+  readonly #options: AcmeIssuerOptions;
+  readonly #authority: CertificateAuthority;
+  readonly #accounts: Accounts;
+  readonly #solvers: readonly Solver[];
+  readonly #closing = new AbortController();
+  /** By certificate: the order whose certificate was handed out last. Asked again, it was not taken. */
+  readonly #handedOut = new Map<string, string>();
+  /** By name: what it was validated by last. */
+  readonly #lastWorked = new Map<string, ChallengeType>();
+
+  constructor(options: AcmeIssuerOptions) {
+    const { host, directoryUrl, serverCa, agent } = options;
+    this.id = authorityId(directoryUrl);
+    this.#options = options;
+    this.#authority = new CertificateAuthority({
+      clock: host.clock,
+      directoryUrl,
+      ...(serverCa === undefined ? {} : { ca: serverCa }),
+      ...(agent === undefined ? {} : { agent }),
+    });
+    this.#accounts = new Accounts({ ...options, authority: this.#authority, signal: this.#closing.signal });
+    this.#solvers = listenerSolvers((challenge) => host.answer(challenge));
+  }
+
+  async issue(request: IssueRequest): Promise<CredentialInput> {
+    try {
+      return await this.#order(request);
+    } catch (error) {
+      // What is found now is used by the next attempt.
+      if (isAccountMissing(error)) await this.#accounts.recover().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async revoke({ cert, names }: Credential, signal: AbortSignal): Promise<void> {
+    const client = await this.#client(names, signal);
+    await client.revoke(new X509Certificate(cert).raw);
+  }
+
+  close(): void {
+    this.#closing.abort(new Error('The source was closed.'));
+    this.#authority.close();
+  }
+
+  async #order({ names, previous, signal, lease }: IssueRequest): Promise<CredentialInput> {
+    const { host, keyType, storage, preferredChain } = this.#options;
+    const segment = certificateSegment(names);
+    const { orderUrl, ...credential } = await obtainCertificate(
+      {
+        names,
+        keyType,
+        previousKey: previous?.key,
+        orderFields: this.#orderFields(host.clock.now()),
+        replaces: await this.#replaces(previous, signal),
+        preferredChain,
+        solvers: () => this.#solversFor(names),
+        signal,
+      },
+      {
+        client: await this.#client(names, signal),
+        clock: host.clock,
+        records: new OrderRecords(storage, `acme/${this.id}/orders/${segment}`, lease),
+        isRejected: (url) => this.#handedOut.get(segment) === url,
+        validated: (name, type) => this.#lastWorked.set(name, type),
+        fellBack: (failures) => {
+          this.#tellFallback(failures);
+        },
+      },
+    );
+    this.#handedOut.set(segment, orderUrl);
+    return credential;
+  }
+
+  async #client(names: readonly string[], signal: AbortSignal): Promise<AcmeClient> {
+    const { key: accountKey, url: accountUrl } = await unlessAborted(this.#accounts.get(), signal);
+    return this.#authority.client({ accountKey, accountUrl, names, signal });
+  }
+
+  async renewalInfo({ cert }: Credential, signal: AbortSignal): Promise<RenewalInfo | undefined> {
+    const identifier = await renewalIdentifier(cert);
+    return identifier === undefined ? undefined : this.#authority.renewalInfo(identifier, signal);
+  }
+
+  /** RFC 9773 §5: only toward authorities that know of it. An order that says so is exempt from rate limits. */
+  async #replaces(previous: Credential | undefined, signal: AbortSignal): Promise<string | undefined> {
+    const { renewalInfo } = await unlessAborted(this.#authority.directory(), signal);
+    return renewalInfo === undefined || previous === undefined ? undefined : renewalIdentifier(previous.cert);
+  }
+
+  #orderFields(now: number): Readonly<Record<string, unknown>> {
+    const { lifetimeMs } = this.#options;
+    return lifetimeMs === undefined ? {} : { notAfter: new Date(now + lifetimeMs).toISOString() };
+  }
+
+  /**
+   * Those that can be answered, the best first: what worked last, then what a listener of ours is open for. Where no
+   * listener is known (`tlsOptions`, `requestListener`), or the user has named the type, there may be one all the same.
+   */
+  #solversFor(names: readonly string[]): readonly Solver[] {
+    const { host, challenges } = this.#options;
+    const open = new Set(host.listeners().map(({ protocol }) => protocol));
+    const isOpen = (type: ChallengeType): boolean => open.has(PROTOCOLS[type]);
+    const wanted = challenges ?? DEFAULT_CHALLENGES;
+    const reachable = wanted.filter(isOpen);
+    const others = wanted.filter((type) => !isOpen(type));
+    const isComplete = challenges === undefined && reachable.length > 0;
+    const types = isComplete ? reachable : [...reachable, ...others];
+    const worked = new Set(names.map((name) => this.#lastWorked.get(name)));
+    const ordered = [
+      ...types.filter((type) => worked.has(type)),
+      ...types.filter((type) => !worked.has(type)),
+    ];
+    return ordered.flatMap((type) => this.#solvers.filter((solver) => solver.type === type));
+  }
+
+  #tellFallback(failures: readonly ChallengeFailure[]): void {
+    this.#options.host.logger.warn(
+      { names: failures.map(({ identifier }) => identifier.value) },
+      `Another type of ACME challenge is tried, because this failed: ${failures.map(describeFailure).join('; ')}.`,
+    );
+  }
+}

@@ -1,0 +1,288 @@
+/** The options of `acme()`, parsed into a complete object. Misuse is a TypeError that names the option. */
+import { createPrivateKey } from 'node:crypto';
+import type { Agent } from 'node:https';
+import { normalizeConfiguredName } from '../credential/server-name.js';
+import { nearestName } from '../nearest-name.js';
+import type { Storage } from '../storage/storage.js';
+
+const KEY_TYPES = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-4096'] as const;
+const CHALLENGES = ['tls-alpn-01', 'http-01'] as const;
+const DIRECTORIES = {
+  letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
+  'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
+  zerossl: 'https://acme.zerossl.com/v2/DV90',
+  google: 'https://dv.acme-v02.api.pki.goog/directory',
+} as const;
+const DEFAULT_WAIT_MS = 30_000;
+const SHORTEST_LIFETIME_MS = 60_000;
+const EMAIL = /^[^@\s,;?]+@[^@\s,;?]+$/;
+const BASE64URL = /^[A-Za-z0-9_-]+=*$/;
+
+/** The kinds of key that ACME certificates can have. */
+export type AcmeKeyType = (typeof KEY_TYPES)[number];
+/** The types of challenge that a server answers by itself. */
+export type AcmeChallenge = (typeof CHALLENGES)[number];
+/** Certificate authorities that need no URL. */
+export type AcmeDirectory = keyof typeof DIRECTORIES;
+
+/** One name is one certificate, a list in the list is one certificate for all of them. */
+export type AcmeDomains = string | readonly (string | readonly string[])[];
+
+/** Options of {@link acme}. */
+export interface AcmeOptions {
+  /**
+   * DNS names and IP addresses: a name or a comma-separated list, with a certificate for each;
+   * `[['a.test', 'b.test'], 'c.test']` is one certificate for two names, and one for the third. Case, trailing dots,
+   * international names and duplicates are taken care of. `[]` where they all come by `manage()`.
+   */
+  readonly domains: AcmeDomains;
+  /** Says that you agree to the terms of service of the certificate authority. */
+  readonly termsOfServiceAgreed: true;
+  /** Where the authority can reach you; sent when the account is made. */
+  readonly email?: string;
+  /**
+   * The certificate authority: a name, or the URL of its ACME directory.
+   * @defaultValue `'letsencrypt'`
+   */
+  readonly directoryUrl?: AcmeDirectory | (string & {}) | URL;
+  /**
+   * The types of challenge that may be used, the best first. Those that a listener is open for come first; the next one
+   * is tried when one fails.
+   * @defaultValue `['tls-alpn-01', 'http-01']`, as far as listeners are open for them
+   */
+  readonly challenges?: readonly AcmeChallenge[];
+  /**
+   * A new key of this kind is made for every certificate; a change takes effect with the next one.
+   * @defaultValue `'ecdsa-p256'`
+   */
+  readonly keyType?: AcmeKeyType;
+  /** For authorities that want to know who one is already: key identifier and MAC key as they show them (HS256). */
+  readonly externalAccountBinding?: { readonly kid: string; readonly hmacKey: string };
+  /** The common name of an issuer: the chain with it is used, where the authority offers several. */
+  readonly preferredChain?: string;
+  /**
+   * The account's private key as PEM (RSA, or EC on P-256, P-384 or P-521).
+   * @defaultValue one is made and stored
+   */
+  readonly accountKey?: string;
+  /**
+   * Asked for as `notAfter` in each order, in milliseconds from now, 60 000 at least; for authorities that take it.
+   * Let's Encrypt refuses it.
+   */
+  readonly lifetimeMs?: number;
+  /**
+   * How long a handshake waits for a certificate that is missing, in milliseconds; issuing goes on behind it.
+   * @defaultValue 30 000
+   */
+  readonly waitMs?: number;
+  /** A PEM file with the roots to trust when talking to this authority, in place of Node's. Read at start. */
+  readonly serverCaFile?: string;
+  /** For talking to this authority only, such as an agent for a proxy; its trust is its own. */
+  readonly agent?: Agent;
+  /**
+   * Where account, orders and certificates are kept.
+   * @defaultValue the server's storage
+   */
+  readonly storage?: Storage;
+  /** When to renew. */
+  readonly renewal?: {
+    /**
+     * Renew when this share of the lifetime is left, above 0 and below 1.
+     * @defaultValue 1/3, or 1/2 for certificates that live less than 10 days
+     */
+    readonly fractionLeft?: number;
+  };
+}
+
+/** The same, complete. */
+export interface ParsedAcmeOptions {
+  readonly domains: readonly (readonly string[])[];
+  readonly email: string | undefined;
+  readonly directoryUrl: string;
+  readonly isStaging: boolean;
+  readonly challenges: readonly AcmeChallenge[] | undefined;
+  readonly keyType: AcmeKeyType;
+  readonly externalAccountBinding: { readonly kid: string; readonly hmacKey: string } | undefined;
+  readonly preferredChain: string | undefined;
+  readonly accountKey: string | undefined;
+  readonly lifetimeMs: number | undefined;
+  readonly waitMs: number;
+  readonly serverCaFile: string | undefined;
+  readonly agent: Agent | undefined;
+  readonly storage: Storage | undefined;
+  readonly fractionLeft: number | undefined;
+}
+
+const OPTIONS: readonly (keyof AcmeOptions)[] = [
+  ...(['domains', 'termsOfServiceAgreed', 'email', 'directoryUrl', 'challenges', 'keyType'] as const),
+  ...(['externalAccountBinding', 'preferredChain', 'accountKey', 'lifetimeMs', 'waitMs'] as const),
+  ...(['serverCaFile', 'agent', 'storage', 'renewal'] as const),
+];
+
+/** @throws TypeError that names the option */
+export function parseAcmeOptions(options: AcmeOptions): ParsedAcmeOptions {
+  if (!isRecord(options))
+    throw new TypeError('acme: give an object with `domains` and `termsOfServiceAgreed`.');
+  assertKnown(options, OPTIONS);
+  if ((options.termsOfServiceAgreed as unknown) !== true) {
+    throw invalid(
+      'termsOfServiceAgreed',
+      'true: certificate authorities ask for it. Read their terms of service',
+    );
+  }
+  const directoryUrl = parseDirectoryUrl(options.directoryUrl);
+  return {
+    domains: parseDomains(options.domains),
+    email: parseEmail(options.email),
+    directoryUrl,
+    isStaging: directoryUrl === DIRECTORIES['letsencrypt-staging'],
+    challenges: parseChallenges(options.challenges),
+    keyType: parseKeyType(options.keyType),
+    externalAccountBinding: parseBinding(options.externalAccountBinding),
+    preferredChain: parseText(options.preferredChain, 'preferredChain', 'the common name of an issuer'),
+    accountKey: parseAccountKey(options.accountKey),
+    lifetimeMs: parseLifetime(options.lifetimeMs),
+    waitMs: parseWait(options.waitMs),
+    serverCaFile: parseText(options.serverCaFile, 'serverCaFile', 'the path of a PEM file'),
+    agent: parseAgent(options.agent),
+    storage: parseStorage(options.storage),
+    fractionLeft: parseRenewal(options.renewal),
+  };
+}
+
+/**
+ * Lists of names, one for each certificate.
+ * @throws TypeError that names what is no name
+ */
+export function parseDomains(domains: AcmeDomains, option = 'domains'): readonly (readonly string[])[] {
+  const list: unknown =
+    typeof domains === 'string' ? domains.split(',').filter((part) => part.trim() !== '') : domains;
+  if (!Array.isArray(list) || (typeof domains === 'string' && list.length === 0))
+    throw invalid(option, 'a name, a comma-separated list of names, or an array of names and lists of names');
+  return list.map((entry: unknown) => {
+    const names: unknown[] = Array.isArray(entry) ? entry : [entry];
+    if (names.length === 0) throw invalid(option, 'without an empty list: a certificate needs a name');
+    return [...new Set(names.map((name) => parseName(name, option)))];
+  });
+}
+
+function parseName(name: unknown, option: string): string {
+  const parsed = typeof name === 'string' ? normalizeConfiguredName(name) : undefined;
+  if (parsed === undefined)
+    throw new TypeError(
+      `acme: \`${option}\`: ${JSON.stringify(name)} is neither a DNS name nor an IP address.`,
+    );
+  if (parsed.startsWith('*.')) {
+    throw new TypeError(
+      `acme: \`${option}\`: ${parsed} is a wildcard, which takes a DNS-01 challenge; name the hosts one by one.`,
+    );
+  }
+  return parsed;
+}
+
+function parseDirectoryUrl(given: AcmeOptions['directoryUrl'] = 'letsencrypt'): string {
+  const text = String(given);
+  if (Object.hasOwn(DIRECTORIES, text)) return DIRECTORIES[text as AcmeDirectory];
+  if (URL.canParse(text) && new URL(text).protocol === 'https:') return new URL(text).href;
+  throw invalid('directoryUrl', `an https: URL, or one of ${Object.keys(DIRECTORIES).join(', ')}`);
+}
+
+function parseChallenges(challenges: AcmeOptions['challenges']): readonly AcmeChallenge[] | undefined {
+  if (challenges === undefined) return undefined;
+  const list: readonly unknown[] = Array.isArray(challenges) ? challenges : [];
+  const known = CHALLENGES.filter((type) => list.includes(type));
+  const isKnown = list.length > 0 && list.every((type) => CHALLENGES.some((challenge) => challenge === type));
+  if (isKnown) return known.sort((one, other) => list.indexOf(one) - list.indexOf(other));
+  throw invalid('challenges', `an array of ${CHALLENGES.join(' and ')}`);
+}
+
+function parseKeyType(keyType: AcmeKeyType = 'ecdsa-p256'): AcmeKeyType {
+  if (KEY_TYPES.includes(keyType)) return keyType;
+  throw invalid('keyType', `one of ${KEY_TYPES.join(', ')}`);
+}
+
+function parseEmail(email: string | undefined): string | undefined {
+  if (email === undefined || (typeof email === 'string' && EMAIL.test(email) && !email.startsWith('mailto:')))
+    return email;
+  throw invalid('email', 'one address, such as ops@example.com');
+}
+
+function parseBinding(
+  binding: AcmeOptions['externalAccountBinding'],
+): ParsedAcmeOptions['externalAccountBinding'] {
+  if (binding === undefined) return undefined;
+  const { kid, hmacKey } = isRecord(binding) ? binding : { kid: '', hmacKey: '' };
+  if (typeof kid === 'string' && kid !== '' && typeof hmacKey === 'string' && BASE64URL.test(hmacKey))
+    return { kid, hmacKey };
+  throw invalid('externalAccountBinding', '{ kid, hmacKey }, with the MAC key as base64url');
+}
+
+function parseAccountKey(accountKey: string | undefined): string | undefined {
+  if (accountKey === undefined) return undefined;
+  const expected = 'an RSA or EC private key as PEM, not encrypted';
+  try {
+    const key = createPrivateKey(accountKey);
+    const curve = key.asymmetricKeyDetails?.namedCurve ?? '';
+    const isEc = key.asymmetricKeyType === 'ec' && ['prime256v1', 'secp384r1', 'secp521r1'].includes(curve);
+    if (isEc || key.asymmetricKeyType === 'rsa')
+      return key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  } catch {
+    // What OpenSSL says of it might quote it.
+  }
+  throw invalid('accountKey', expected);
+}
+
+function parseLifetime(lifetimeMs: number | undefined): number | undefined {
+  if (lifetimeMs === undefined) return undefined;
+  if (Number.isFinite(lifetimeMs) && lifetimeMs >= SHORTEST_LIFETIME_MS) return lifetimeMs;
+  throw invalid('lifetimeMs', `a number of milliseconds from ${SHORTEST_LIFETIME_MS}`);
+}
+
+function parseWait(waitMs = DEFAULT_WAIT_MS): number {
+  if (Number.isFinite(waitMs) && waitMs >= 0) return waitMs;
+  throw invalid('waitMs', 'a number of milliseconds from 0');
+}
+
+function parseAgent(agent: Agent | undefined): Agent | undefined {
+  if (agent === undefined || typeof (agent as { addRequest?: unknown } | null)?.addRequest === 'function')
+    return agent;
+  throw invalid('agent', 'an https.Agent');
+}
+
+function parseStorage(storage: Storage | undefined): Storage | undefined {
+  if (storage === undefined || typeof (storage as Partial<Storage> | null)?.lock === 'function')
+    return storage;
+  throw invalid('storage', 'a storage such as fileStorage()');
+}
+
+function parseRenewal(renewal: AcmeOptions['renewal']): number | undefined {
+  if (renewal === undefined) return undefined;
+  if (!isRecord(renewal)) throw invalid('renewal', 'an object');
+  assertKnown(renewal, ['fractionLeft'], 'renewal.');
+  const { fractionLeft } = renewal;
+  if (fractionLeft === undefined || (fractionLeft > 0 && fractionLeft < 1)) return fractionLeft;
+  throw invalid('renewal.fractionLeft', 'above 0 and below 1');
+}
+
+function parseText(text: string | undefined, option: string, expected: string): string | undefined {
+  if (text === undefined || (typeof text === 'string' && text !== '')) return text;
+  throw invalid(option, expected);
+}
+
+/** @throws TypeError for a name that is not known, with the one that was probably meant */
+function assertKnown(given: object, known: readonly string[], prefix = ''): void {
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const nearest = nearestName(unknown, known);
+  const suggestion = nearest === undefined ? '' : ` Did you mean \`${prefix}${nearest}\`?`;
+  throw new TypeError(`acme: there is no option \`${prefix}${unknown}\`.${suggestion}`);
+}
+
+function invalid(option: string, expected: string): TypeError {
+  return new TypeError(`acme: \`${option}\` must be ${expected}.`);
+}
+
+/** For what is typed as an object and may come from JavaScript as anything. */
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,71 @@
+/** What ACME certificates need once their server starts, as one piece to load then. */
+import { readFile } from 'node:fs/promises';
+import { TlsmithError } from '../errors.js';
+import type { SourceHost } from '../sources/certificate-source.js';
+import { fileError } from '../files/file-errors.js';
+import { acmeIssuer } from './acme-issuer.js';
+import type { ParsedAcmeOptions } from './acme-options.js';
+import { type ManagedSource, managedSource } from './managed-source.js';
+
+/** What the engine is started with. */
+export interface AcmeUpkeepOptions extends ParsedAcmeOptions {
+  readonly name: string;
+  readonly host: SourceHost;
+}
+
+/** The engine; `managed` is to be started and closed. */
+export interface AcmeUpkeep {
+  readonly managed: ManagedSource;
+  /** Revokes what serves for the name, and gets another. */
+  revoke(serverName: string): Promise<void>;
+}
+
+/** Makes the engine. */
+export async function acmeUpkeep(options: AcmeUpkeepOptions): Promise<AcmeUpkeep> {
+  const { name, host, domains, waitMs, fractionLeft, serverCaFile } = options;
+  const serverCa = serverCaFile === undefined ? undefined : await readRoots(serverCaFile);
+  const storage = options.storage ?? host.storage;
+  const issuer = acmeIssuer({ ...options, storage, serverCa });
+  const managed = managedSource({
+    name,
+    issuer,
+    names: domains,
+    storage,
+    waitMs,
+    ...(fractionLeft === undefined ? {} : { renewal: { fractionLeft } }),
+  });
+  return {
+    managed,
+    revoke: async (serverName) => {
+      const { signal } = new AbortController();
+      const states = [...(managed.managed?.() ?? [])];
+      const credential = states.find(({ names }) => names.includes(serverName))?.credential;
+      if (credential === undefined) throw nothingToRevoke(serverName);
+      await issuer.revoke(credential, signal);
+      await managed.renew?.(serverName, { signal });
+    },
+  };
+}
+
+function nothingToRevoke(serverName: string): TlsmithError {
+  return new TlsmithError('NAME_NOT_MANAGED', `There is no certificate for ${serverName} to revoke.`, {
+    serverName,
+  });
+}
+
+async function readRoots(path: string): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw await fileError(error, path, 'The file of `serverCaFile`');
+  }
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  throw new TlsmithError(
+    'TLS_PEM_INVALID',
+    `The file of \`serverCaFile\`, ${path}, holds no certificate as PEM.`,
+    {
+      path,
+    },
+  );
+}

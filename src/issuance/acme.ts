@@ -1,0 +1,149 @@
+/** `acme()`: certificates ordered from an ACME certificate authority (RFC 8555) and renewed in the application. */
+import type { Credential } from '../credential/credential.js';
+import type { Finding } from '../credential/findings.js';
+import { TlsmithError } from '../errors.js';
+import type {
+  CertificateSource,
+  Found,
+  ManagedCertificate,
+  SourceHost,
+  SourceQuery,
+} from '../sources/certificate-source.js';
+import {
+  type AcmeDomains,
+  type AcmeOptions,
+  parseAcmeOptions,
+  type ParsedAcmeOptions,
+  parseDomains,
+} from './acme-options.js';
+import type { AcmeUpkeep } from './acme-upkeep.js';
+
+const NAME = 'acme';
+const STAGING: Finding = {
+  code: 'ACME_STAGING_ACTIVE',
+  severity: 'warning',
+  message: "Certificates come from Let's Encrypt's test authority, which no browser trusts.",
+  hint: 'When it works, leave `directoryUrl` out: certificates of the real one are ordered and stored apart.',
+};
+
+/** A source of {@link acme}, whose names may change while it runs. */
+export interface AcmeSource extends CertificateSource {
+  /**
+   * Adds certificates, as `domains` does; those that are managed already are left alone. Resolves when what is stored of
+   * them is loaded; missing ones are then ordered behind it.
+   * @throws TypeError for what is no name
+   */
+  manage(domains: AcmeDomains): Promise<void>;
+  /** Stops managing these certificates, given as they were added. What is stored of them stays. */
+  unmanage(domains: AcmeDomains): Promise<void>;
+  /**
+   * Revokes the certificate that is in use for a name, and orders another in its place; resolves when that serves.
+   * @throws {@link TlsmithError} `NAME_NOT_MANAGED`, `NOT_STARTED`, or what the authority says
+   */
+  revoke(name: string): Promise<void>;
+}
+
+/**
+ * A source of certificates from an ACME certificate authority, Let's Encrypt unless told otherwise. They are ordered
+ * once a listener is open, stored, served, and renewed before they expire; challenges are answered on the server's own
+ * ports, and the application never sees them. Until the first certificate is there, handshakes for its name wait.
+ * docs/acme.md goes from nothing to a renewed certificate.
+ *
+ * @throws TypeError for misused options, naming the option
+ * @example
+ * ```ts
+ * const sources = acme({ domains: 'example.com', termsOfServiceAgreed: true });
+ * const secure = await createSecureServer({ sources }, app).listen(443);
+ * ```
+ */
+export function acme(options: AcmeOptions): AcmeSource {
+  return new OrderingSource(parseAcmeOptions(options));
+}
+
+class OrderingSource implements AcmeSource {
+  readonly name = NAME;
+  readonly #options: ParsedAcmeOptions;
+  /** By its names: what is to be managed, also before the start. */
+  readonly #wanted = new Map<string, readonly string[]>();
+  #upkeep: AcmeUpkeep | undefined;
+  /** Counts starts and closes: what one begins, the next one ends. */
+  #era = 0;
+
+  constructor(options: ParsedAcmeOptions) {
+    this.#options = options;
+    for (const names of options.domains) this.#wanted.set(idOf(names), names);
+  }
+
+  async start(host: SourceHost): Promise<void> {
+    const era = (this.#era += 1);
+    // Loaded only by servers that start one: every import of the package would pay for it otherwise.
+    const { acmeUpkeep } = await import('./acme-upkeep.js');
+    const upkeep = await acmeUpkeep({
+      ...this.#options,
+      name: NAME,
+      host,
+      domains: [...this.#wanted.values()],
+    });
+    if (era !== this.#era) throw new TlsmithError('CLOSED', 'acme() was closed while it was starting.');
+    this.#upkeep = upkeep;
+    if (this.#options.isStaging) host.report(STAGING);
+    await upkeep.managed.start?.(host);
+  }
+
+  find(query: SourceQuery): Found | undefined | Promise<Found | undefined> {
+    return this.#upkeep?.managed.find(query);
+  }
+
+  default(): Found | undefined | Promise<Found | undefined> {
+    return this.#upkeep?.managed.default?.();
+  }
+
+  list(): Iterable<Credential> {
+    return this.#upkeep?.managed.list?.() ?? [];
+  }
+
+  managed(): Iterable<ManagedCertificate> {
+    return this.#upkeep?.managed.managed?.() ?? [];
+  }
+
+  async ready(options: { readonly signal: AbortSignal }): Promise<void> {
+    await this.#upkeep?.managed.ready?.(options);
+  }
+
+  async reload(options: { readonly signal: AbortSignal }): Promise<void> {
+    await this.#upkeep?.managed.reload?.(options);
+  }
+
+  renew(serverName: string, options: { readonly signal: AbortSignal }): Promise<void> | undefined {
+    return this.#upkeep?.managed.renew?.(serverName, options);
+  }
+
+  async manage(domains: AcmeDomains): Promise<void> {
+    const lists = parseDomains(domains, 'manage');
+    for (const names of lists) this.#wanted.set(idOf(names), names);
+    await Promise.all(lists.map(async (names) => this.#upkeep?.managed.manage(names)));
+  }
+
+  async unmanage(domains: AcmeDomains): Promise<void> {
+    const lists = parseDomains(domains, 'unmanage');
+    for (const names of lists) this.#wanted.delete(idOf(names));
+    await Promise.all(lists.map(async (names) => this.#upkeep?.managed.unmanage(names)));
+  }
+
+  async revoke(name: string): Promise<void> {
+    const [[serverName = ''] = []] = parseDomains([name], 'revoke');
+    if (this.#upkeep === undefined)
+      throw new TlsmithError('NOT_STARTED', 'revoke was used before the server had started.');
+    await this.#upkeep.revoke(serverName);
+  }
+
+  async close(): Promise<void> {
+    this.#era += 1;
+    await this.#upkeep?.managed.close?.();
+  }
+}
+
+/** The same for the same set of names. */
+function idOf(names: readonly string[]): string {
+  return [...names].sort().join(',');
+}

@@ -1,0 +1,162 @@
+/**
+ * When the issuer wants a certificate to be renewed (RFC 9773), for one certificate: asked for in the background, kept
+ * in storage, and at hand whenever the clock is looked at. Asking is never in anybody's way and never rejects.
+ */
+import { randomInt } from 'node:crypto';
+import type { RenewalInfo } from '../acme/renewal-info.js';
+import type { Clock } from '../clock.js';
+import type { Credential } from '../credential/credential.js';
+import { codeOf, messageOf } from '../errors.js';
+import type { Logger } from '../logger.js';
+import type { RenewalInstant } from './renewal-schedule.js';
+import { parseRecord } from './stored-generation.js';
+
+const FORMAT = 1;
+const HOUR_MS = 3_600_000;
+/** RFC 9773 §4.3.3: after faults that may last. */
+const AFTER_FAULT_MS = 6 * HOUR_MS;
+/** The same for faults that pass: doubled each time, up to the above. */
+const FIRST_RETRY_MS = 60_000;
+const PASSING = new Set(['ACME_UNREACHABLE', 'ACME_SERVER_ERROR', 'ACME_RATE_LIMITED']);
+const RANDOM_STEPS = 2 ** 32;
+
+/** What the advice is made with. */
+export interface AdviceTools {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Asks the issuer; undefined where it never has an opinion. */
+  readonly ask:
+    ((credential: Credential, signal: AbortSignal) => Promise<RenewalInfo | undefined>) | undefined;
+  /** What is stored. */
+  read(): Promise<Uint8Array | undefined>;
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** What is kept, and stored: for one certificate, by its fingerprint. Instants are milliseconds since the epoch. */
+interface Advice {
+  readonly certificate: string;
+  readonly askAgainAt: number;
+  /** Absent while the issuer has not said anything. */
+  readonly window?: { readonly start: number; readonly end: number; readonly explanationUrl?: string };
+  /** Chosen at random in the window, once for each window: choosing again and again would favour its beginning. */
+  readonly selected?: number;
+}
+
+/** The issuer's advice on one certificate. */
+export class RenewalAdvice {
+  readonly #tools: AdviceTools;
+  #advice: Advice | undefined;
+  #faults = 0;
+  #asking: Promise<void> | undefined;
+
+  constructor(tools: AdviceTools) {
+    this.#tools = tools;
+  }
+
+  /** Reads what is stored, also by another process. */
+  async load(): Promise<void> {
+    // Advice is nothing that anybody depends on: damaged or unreadable it is asked for again.
+    const bytes = await this.#tools.read().catch(() => undefined);
+    const stored = bytes === undefined ? undefined : decode(bytes);
+    if (stored !== undefined) this.#advice = stored;
+  }
+
+  /** When the issuer wants `credential` to be renewed; undefined when it has not said. */
+  instantFor(credential: Credential): RenewalInstant | undefined {
+    const advice = this.#of(credential);
+    if (advice?.selected === undefined) return undefined;
+    const url = advice.window?.explanationUrl;
+    return { at: advice.selected, why: `asked for by the issuer${url === undefined ? '' : ` (${url})`}` };
+  }
+
+  /** When to ask next about `credential`; infinity when never. */
+  askAt(credential: Credential): number {
+    if (this.#tools.ask === undefined || this.#asking !== undefined) return Infinity;
+    // RFC 9773 §4.3: not about what has expired.
+    if (credential.notAfter <= this.#tools.clock.now()) return Infinity;
+    return this.#of(credential)?.askAgainAt ?? 0;
+  }
+
+  /** Asks; resolves when there is an answer, or none. */
+  ask(credential: Credential): Promise<void> {
+    this.#asking ??= this.#ask(credential).finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  /** Resolves when nothing is asked any more. */
+  async settled(): Promise<void> {
+    await this.#asking;
+  }
+
+  async #ask(credential: Credential): Promise<void> {
+    const { clock, signal, ask } = this.#tools;
+    // Another process may have asked meanwhile.
+    await this.load();
+    if ((this.#of(credential)?.askAgainAt ?? 0) > clock.now() || ask === undefined) return;
+    try {
+      const info = await ask(credential, signal);
+      this.#faults = 0;
+      this.#keep(credential, info);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#faults += 1;
+      this.#putOff(credential, error);
+    }
+    await this.#tools.write(encode(this.#advice)).catch(() => undefined);
+  }
+
+  #keep(credential: Credential, info: RenewalInfo | undefined): void {
+    const { clock, logger } = this.#tools;
+    const certificate = credential.fingerprint256;
+    if (info === undefined) {
+      this.#advice = { certificate, askAgainAt: clock.now() + AFTER_FAULT_MS };
+      return;
+    }
+    const { askAgainAt, ...window } = info;
+    const before = this.#of(credential);
+    const isSame = before?.window?.start === window.start && before.window.end === window.end;
+    const selected = isSame && before.selected !== undefined ? before.selected : randomInstant(window);
+    this.#advice = { certificate, askAgainAt, window, selected };
+    if (before?.window === undefined || isSame) return;
+    logger.warn(
+      { names: credential.names, explanationUrl: window.explanationUrl },
+      `The issuer wants the certificate for ${credential.names.join(', ')} to be renewed at another time: ${new Date(selected).toISOString()}.`,
+    );
+  }
+
+  /** What was known goes on to count. */
+  #putOff(credential: Credential, error: unknown): void {
+    const { clock, logger } = this.#tools;
+    const isPassing = PASSING.has(codeOf(error) ?? '');
+    const waitMs = isPassing ? FIRST_RETRY_MS * 2 ** Math.min(this.#faults - 1, 10) : AFTER_FAULT_MS;
+    const askAgainAt = clock.now() + Math.min(waitMs, AFTER_FAULT_MS);
+    this.#advice = { ...this.#of(credential), certificate: credential.fingerprint256, askAgainAt };
+    logger.debug({ names: credential.names }, `The issuer did not say when to renew: ${messageOf(error)}`);
+  }
+
+  #of({ fingerprint256 }: Credential): Advice | undefined {
+    return this.#advice?.certificate === fingerprint256 ? this.#advice : undefined;
+  }
+}
+
+function randomInstant({ start, end }: { readonly start: number; readonly end: number }): number {
+  return Math.round(start + (end - start) * (randomInt(0, RANDOM_STEPS - 1) / RANDOM_STEPS));
+}
+
+function encode(advice: Advice | undefined): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ format: FORMAT, ...advice }));
+}
+
+function decode(bytes: Uint8Array): Advice | undefined {
+  const { format, certificate, askAgainAt, window, selected } = parseRecord(bytes);
+  if (format !== FORMAT || typeof certificate !== 'string' || typeof askAgainAt !== 'number')
+    return undefined;
+  const { start, end, explanationUrl } = (window ?? {}) as Record<string, unknown>;
+  if (typeof start !== 'number' || typeof end !== 'number' || typeof selected !== 'number')
+    return { certificate, askAgainAt };
+  const url = typeof explanationUrl === 'string' ? { explanationUrl } : {};
+  return { certificate, askAgainAt, window: { start, end, ...url }, selected };
+}

@@ -1,0 +1,136 @@
+/**
+ * A front to Pebble that a test can speak through: it passes every request on and writes it down, and answers in
+ * Pebble's place what the test has scripted. Pebble takes its own address from the Host header, so that all its URLs
+ * lead through here. Knows nothing of the library.
+ */
+import { once } from 'node:events';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { createServer, request as httpsRequest, type Server } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { testCa } from './certificates.js';
+import type { Pebble } from './pebble.js';
+
+/** A request as it came in. */
+export interface SeenRequest {
+  readonly method: string;
+  readonly path: string;
+  /** The nonce of a signed request. */
+  readonly nonce: string | undefined;
+  /** The payload of a signed request; undefined for POST-as-GET and for what is not signed. */
+  readonly payload: Readonly<Record<string, unknown>> | undefined;
+  /** The status it was answered with, once it is. */
+  status: number | undefined;
+}
+
+/** What the front answers in Pebble's place. */
+export interface ScriptedAnswer {
+  readonly status: number;
+  readonly headers?: OutgoingHttpHeaders;
+  /** An object is sent as a problem document, text as it is. */
+  readonly body?: object | string;
+}
+
+/** Answers in Pebble's place; `hang` never answers, `reset` breaks the connection, undefined passes it on. */
+export type Interception = (request: SeenRequest) => ScriptedAnswer | 'hang' | 'reset' | undefined;
+
+/** The front. */
+export interface PebbleFront {
+  readonly directoryUrl: string;
+  /** All requests, in order. */
+  readonly requests: SeenRequest[];
+  /** Asked about every request. */
+  intercept: Interception;
+  stop(): Promise<void>;
+}
+
+/** Opens one before `pebble`. Its certificate is of the same root as Pebble's own. */
+export async function startPebbleFront(pebble: Pebble): Promise<PebbleFront> {
+  const { cert, key } = await (await testCa()).issue({ names: ['127.0.0.1', 'localhost'] });
+  const sockets = new Set<Socket>();
+  const requests: SeenRequest[] = [];
+  const server: Server = createServer({ cert, key }, (incoming, response) => {
+    void serve(incoming, response).catch(() => response.destroy());
+  });
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const front: PebbleFront = {
+    directoryUrl: `https://127.0.0.1:${(server.address() as AddressInfo).port}/dir`,
+    requests,
+    intercept: () => undefined,
+    stop: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+  const serve = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await text(incoming);
+    const seen = readRequest(incoming, body);
+    requests.push(seen);
+    const answer = front.intercept(seen);
+    if (answer === 'hang') return;
+    if (answer === 'reset') {
+      incoming.socket.destroy();
+      return;
+    }
+    if (answer === undefined) seen.status = await passOn(incoming, body, { response, pebble });
+    else {
+      seen.status = answer.status;
+      send(response, answer);
+    }
+  };
+  return front;
+}
+
+function readRequest({ method = '', url = '' }: IncomingMessage, body: string): SeenRequest {
+  const jws = (body.startsWith('{') ? JSON.parse(body) : {}) as { protected?: string; payload?: string };
+  const header = decoded(jws.protected);
+  const nonce = header?.['nonce'];
+  return {
+    method,
+    path: url,
+    nonce: typeof nonce === 'string' ? nonce : undefined,
+    payload: decoded(jws.payload),
+    status: undefined,
+  };
+}
+
+function decoded(part: string | undefined): Record<string, unknown> | undefined {
+  if (part === undefined || part === '') return undefined;
+  return JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>;
+}
+
+function send(response: ServerResponse, { status, headers, body = '' }: ScriptedAnswer): void {
+  const isProblem = typeof body === 'object';
+  response.writeHead(status, {
+    'content-type': isProblem ? 'application/problem+json' : 'text/html',
+    ...headers,
+  });
+  response.end(isProblem ? JSON.stringify(body) : body);
+}
+
+async function passOn(
+  { method, url = '', headers }: IncomingMessage,
+  body: string,
+  { response, pebble }: { response: ServerResponse; pebble: Pebble },
+): Promise<number> {
+  const { hostname, port } = new URL(pebble.directoryUrl);
+  const onward = httpsRequest({
+    ...{ hostname, port, method, path: url, headers, ca: pebble.serverCa, agent: false },
+  });
+  onward.end(body);
+  const [answer] = (await once(onward, 'response')) as [IncomingMessage];
+  const { statusCode = 502, headers: answered } = answer;
+  const received = await text(answer);
+  delete answered.connection;
+  delete answered['transfer-encoding'];
+  response.writeHead(statusCode, { ...answered, 'content-length': Buffer.byteLength(received) });
+  response.end(received);
+  return statusCode;
+}
