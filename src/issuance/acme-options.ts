@@ -5,25 +5,25 @@ import { normalizeConfiguredName } from '../credential/server-name.js';
 import { nearestName } from '../nearest-name.js';
 import type { Storage } from '../storage/storage.js';
 
-const KEY_TYPES = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-4096'] as const;
-const CHALLENGES = ['tls-alpn-01', 'http-01'] as const;
-const DIRECTORIES = {
+const KEY_TYPES: readonly AcmeKeyType[] = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-4096'];
+const CHALLENGES: readonly AcmeChallenge[] = ['tls-alpn-01', 'http-01'];
+const DIRECTORIES: Readonly<Record<AcmeDirectory, string>> = {
   letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
   'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
   zerossl: 'https://acme.zerossl.com/v2/DV90',
   google: 'https://dv.acme-v02.api.pki.goog/directory',
-} as const;
+};
 const DEFAULT_WAIT_MS = 30_000;
 const SHORTEST_LIFETIME_MS = 60_000;
 const EMAIL = /^[^@\s,;?]+@[^@\s,;?]+$/;
 const BASE64URL = /^[A-Za-z0-9_-]+=*$/;
 
 /** The kinds of key that ACME certificates can have. */
-export type AcmeKeyType = (typeof KEY_TYPES)[number];
+export type AcmeKeyType = 'ecdsa-p256' | 'ecdsa-p384' | 'rsa-2048' | 'rsa-4096';
 /** The types of challenge that a server answers by itself. */
-export type AcmeChallenge = (typeof CHALLENGES)[number];
+export type AcmeChallenge = 'tls-alpn-01' | 'http-01';
 /** Certificate authorities that need no URL. */
-export type AcmeDirectory = keyof typeof DIRECTORIES;
+export type AcmeDirectory = 'letsencrypt' | 'letsencrypt-staging' | 'zerossl' | 'google';
 
 /** One name is one certificate, a list in the list is one certificate for all of them. */
 export type AcmeDomains = string | readonly (string | readonly string[])[];
