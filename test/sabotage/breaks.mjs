@@ -1587,11 +1587,11 @@ export const breaks = [
   },
   {
     name: 'ACME: an attempt waits for what is shared after it was given up',
-    file: 'src/issuance/acme-issuer.ts',
-    find: 'await unlessAborted(this.#accounts.get(), signal)',
-    replace: 'await this.#accounts.get()',
-    test: 'test/end-to-end/acme-faults.test.ts',
-    testName: 'never answers is left alone',
+    file: 'src/acme/unless-aborted.ts',
+    find: 'return await Promise.race([shared, aborted]);',
+    replace: 'return await shared;',
+    test: 'test/acme/unless-aborted.test.ts',
+    testName: 'leaves when it is given up',
   },
   {
     name: 'ACME: the validation extension is not critical',
