@@ -726,8 +726,8 @@ export const breaks = [
     file: 'src/files/folder-watched.ts',
     find: '    if (this.#hasErred) return;',
     replace: '',
-    test: 'test/files/folder-watch.test.ts',
-    testName: 'is left alone until the next poll',
+    test: 'test/files/folder-watched.test.ts',
+    testName: 'after a second one waits for the next poll',
   },
   {
     name: 'thousands of watches are asked for in vain',
@@ -1167,7 +1167,7 @@ export const breaks = [
     find: 'if (!(await isMacRight(mac, content, candidate))) continue;',
     replace: 'await isMacRight(mac, content, candidate);',
     test: 'test/sources/file-pair-pkcs12.test.ts',
-    testName: 'damaged in the middle',
+    testName: 'changed where only its MAC tells',
   },
   {
     name: 'PBES2 gets its passphrase as UTF-16 only',

@@ -193,7 +193,13 @@ describe('a PKCS#12 file that cannot be opened', () => {
     ['another kind of DER', () => Buffer.from('3003020101', 'hex'), 'TLS_PKCS12_INVALID'],
     [
       'damaged in the middle',
-      (pfx) => Buffer.concat([pfx.subarray(0, 300), Buffer.from('?'), pfx.subarray(301)]),
+      (pfx) => pfx.map((byte, index) => (index === 300 ? byte ^ 1 : byte)),
+      'TLS_KEY_PASSPHRASE_WRONG',
+    ],
+    [
+      'changed where only its MAC tells',
+      // The last byte of the salt of the MAC: the number of iterations follows, as `02 02 xx xx`.
+      (pfx) => pfx.map((byte, index) => (index === pfx.length - 5 ? byte ^ 1 : byte)),
       'TLS_KEY_PASSPHRASE_WRONG',
     ],
     [
