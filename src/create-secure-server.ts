@@ -9,7 +9,8 @@ import {
   type RequestHandler,
 } from './application/application.js';
 import { selfSigned } from './issuance/self-signed.js';
-import { parseOptions, type SecureServerOptions, type ServerSettings } from './options.js';
+import type { SecureServerOptions, ServerSettings } from './options.js';
+import { parseOptions } from './parse-options.js';
 import { SecureServer } from './secure-server.js';
 import type { CertificateSource, SourceFunction } from './sources/certificate-source.js';
 import { fromFunction } from './sources/from-function.js';

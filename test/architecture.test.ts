@@ -8,7 +8,7 @@ import ts from 'typescript';
 const SRC = join(__dirname, '..', 'src');
 
 /** What everybody may see: words that the whole library shares. */
-const COMMON = ['bounded-map', 'clock', 'errors', 'logger', 'promise-like'];
+const COMMON = ['bounded-map', 'clock', 'errors', 'known-options', 'logger', 'promise-like'];
 
 /** For each folder what it may see besides itself: files without ending, or whole folders with a slash at the end. */
 const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
@@ -20,13 +20,13 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
   // The interface of a source names what a source is offered, the storage among it.
   // Pairs on a disk: read, proven, watched. What is done with them is the business of a source.
   files: ['clock', 'credential/', 'diagnosis/inspect', 'errors'],
-  sources: [...COMMON, 'credential/', 'diagnosis/inspect', 'files/', 'nearest-name', 'storage/storage'],
+  sources: [...COMMON, 'credential/', 'diagnosis/inspect', 'files/', 'storage/storage'],
   // Speaks to certificate authorities; knows keys and certificates to be made, and how challenges are shown.
   acme: [...COMMON, 'credential/', 'sources/certificate-source', 'storage/storage', 'x509/'],
   // Of the sources the interface only: no handshake knows where a certificate came from.
   handshake: [...COMMON, 'credential/', 'sources/certificate-source'],
   issuance: [
-    ...[...COMMON, 'acme/', 'credential/', 'nearest-name'],
+    ...[...COMMON, 'acme/', 'credential/'],
     ...['sources/certificate-source', 'storage/storage', 'x509/'],
   ],
   listening: ['clock', 'errors', 'sources/certificate-source'],

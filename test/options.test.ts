@@ -4,7 +4,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { createSecureServer, memoryStorage, type SecureServerOptions, selfSigned } from '../src/index.js';
-import { parseOptions } from '../src/options.js';
+import { parseOptions } from '../src/parse-options.js';
 
 const app = (): void => undefined;
 

@@ -18,7 +18,7 @@ import {
 } from './certificate-facts.js';
 import { isSelfSigned, type OrderedChain, orderChain } from './certificate-chain.js';
 import type { Finding } from './findings.js';
-import { certificateBlocks, type Origin, privateKeyBlock } from './pem.js';
+import { certificateBlocks, type Origin, isKeyEncrypted, privateKeyBlock } from './pem.js';
 import { covers } from './server-name.js';
 
 /** A certificate and its key as PEM, as a file, a database or an issuer gives them. */
@@ -153,7 +153,7 @@ function unreadableKey(
   error: unknown,
   { pem, origin, passphrase }: { pem: string; origin: Origin; passphrase: string | undefined },
 ): TlsmithError {
-  const isEncrypted = pem.includes('BEGIN ENCRYPTED PRIVATE KEY') || pem.includes('Proc-Type: 4,ENCRYPTED');
+  const isEncrypted = isKeyEncrypted(pem);
   if (isEncrypted && (passphrase === undefined || codeOf(error) === 'ERR_MISSING_PASSPHRASE')) {
     return new TlsmithError(
       'TLS_KEY_PASSPHRASE_REQUIRED',

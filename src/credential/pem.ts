@@ -19,6 +19,14 @@ export type Origin = string;
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----([^-]*(?:-(?!----)[^-]*)*)-----END \1-----/g;
 const BODY = /^(?:[A-Za-z0-9-]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*[A-Za-z0-9+/=\s]+$/;
 
+/** RFC 7468 §11. */
+export const ENCRYPTED_KEY_LABEL = 'ENCRYPTED PRIVATE KEY';
+
+/** Whether the private key in a PEM text needs a passphrase: PKCS#8, or OpenSSL's older form with the header of RFC 1421. */
+export function isKeyEncrypted(pem: string): boolean {
+  return pem.includes(`-----BEGIN ${ENCRYPTED_KEY_LABEL}-----`) || pem.includes('Proc-Type: 4,ENCRYPTED');
+}
+
 /** The certificates in `input`, in the order of the file. */
 export function certificateBlocks(input: string | Uint8Array, origin: Origin): string[] {
   const blocks = pemBlocks(input, origin);

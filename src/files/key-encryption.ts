@@ -1,5 +1,7 @@
 /** How a private key in PEM is encrypted, for messages: named from its header or its object identifiers. */
 
+import { ENCRYPTED_KEY_LABEL } from '../credential/pem.js';
+
 /** Object identifiers as they stand in DER, by the names that OpenSSL's users know. RFC 8018, RFC 7914, RFC 7292. */
 const SCHEMES: readonly (readonly [name: string, oid: string])[] = [
   ['AES-128', '608648016503040102'],
@@ -20,6 +22,8 @@ const SCRYPT = '2b06010401da47040b';
 /** What OpenSSL 3 opens only with its legacy provider, which node does not load. */
 const RETIRED = /^(RC2|RC4|DES)\b(?!-EDE3)/;
 
+const BODY = new RegExp(`-----BEGIN ${ENCRYPTED_KEY_LABEL}-----([^-]*)`);
+
 /** An encryption of a key. */
 export interface KeyEncryption {
   /** Such as `PKCS#8, AES-256` or `legacy PEM, AES-128-CBC`. */
@@ -33,7 +37,7 @@ export function keyEncryptionOf(bytes: Uint8Array): KeyEncryption | undefined {
   const text = Buffer.from(bytes).toString('latin1');
   const cipher = /^DEK-Info: ([A-Z0-9-]+)/m.exec(text)?.[1];
   if (cipher !== undefined) return { name: `legacy PEM, ${cipher}`, isRetired: RETIRED.test(cipher) };
-  const body = /-----BEGIN ENCRYPTED PRIVATE KEY-----([^-]*)/.exec(text)?.[1];
+  const body = BODY.exec(text)?.[1];
   if (body === undefined) return undefined;
   const der = Buffer.from(body, 'base64').toString('hex');
   const scheme = SCHEMES.find(([, oid]) => der.includes(oid))?.[0] ?? 'an unknown cipher';

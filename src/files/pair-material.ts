@@ -1,5 +1,6 @@
 /** What was read of a pair, before it is proven. */
 import type { CredentialInput, CredentialOrigin } from '../credential/credential.js';
+import { isKeyEncrypted } from '../credential/pem.js';
 import { type Locate, type PairFile, readPairFile } from './read-pair-file.js';
 
 /** The files of one pair. */
@@ -44,8 +45,6 @@ export async function readPair(
     origin: { cert: `Certificate file ${cert.path}`, key: `Private key ${key.path}` },
     certFile: cert,
     keyFile: key,
-    isKeyEncrypted: /^(-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)/m.test(
-      key.bytes.toString('latin1'),
-    ),
+    isKeyEncrypted: isKeyEncrypted(key.bytes.toString('latin1')),
   };
 }

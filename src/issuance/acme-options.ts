@@ -2,7 +2,7 @@
 import { createPrivateKey } from 'node:crypto';
 import type { Agent } from 'node:https';
 import { normalizeConfiguredName } from '../credential/server-name.js';
-import { nearestName } from '../nearest-name.js';
+import { assertKnownOptions } from '../known-options.js';
 import type { Storage } from '../storage/storage.js';
 
 const KEY_TYPES: readonly AcmeKeyType[] = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-4096'];
@@ -123,7 +123,7 @@ const OPTIONS: readonly (keyof AcmeOptions)[] = [
 export function parseAcmeOptions(options: AcmeOptions): ParsedAcmeOptions {
   if (!isRecord(options))
     throw new TypeError('acme: give an object with `domains` and `termsOfServiceAgreed`.');
-  assertKnown(options, OPTIONS);
+  assertKnownOptions('acme', options, { known: OPTIONS });
   if ((options.termsOfServiceAgreed as unknown) !== true) {
     throw invalid(
       'termsOfServiceAgreed',
@@ -258,7 +258,7 @@ function parseStorage(storage: Storage | undefined): Storage | undefined {
 function parseRenewal(renewal: AcmeOptions['renewal']): number | undefined {
   if (renewal === undefined) return undefined;
   if (!isRecord(renewal)) throw invalid('renewal', 'an object');
-  assertKnown(renewal, ['fractionLeft'], 'renewal.');
+  assertKnownOptions('acme', renewal, { known: ['fractionLeft'], prefix: 'renewal.' });
   const { fractionLeft } = renewal;
   if (fractionLeft === undefined || (fractionLeft > 0 && fractionLeft < 1)) return fractionLeft;
   throw invalid('renewal.fractionLeft', 'above 0 and below 1');
@@ -267,15 +267,6 @@ function parseRenewal(renewal: AcmeOptions['renewal']): number | undefined {
 function parseText(text: string | undefined, option: string, expected: string): string | undefined {
   if (text === undefined || (typeof text === 'string' && text !== '')) return text;
   throw invalid(option, expected);
-}
-
-/** @throws TypeError for a name that is not known, with the one that was probably meant */
-function assertKnown(given: object, known: readonly string[], prefix = ''): void {
-  const unknown = Object.keys(given).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  const nearest = nearestName(unknown, known);
-  const suggestion = nearest === undefined ? '' : ` Did you mean \`${prefix}${nearest}\`?`;
-  throw new TypeError(`acme: there is no option \`${prefix}${unknown}\`.${suggestion}`);
 }
 
 function invalid(option: string, expected: string): TypeError {

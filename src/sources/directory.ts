@@ -1,7 +1,6 @@
 /** `directory()`: all the pairs in a folder, in whatever layout a tool or a person has put them there. */
 import type { Credential } from '../credential/credential.js';
-import { TlsmithError } from '../errors.js';
-import { nearestName } from '../nearest-name.js';
+import { assertKnownOptions } from '../known-options.js';
 import type {
   CertificateSource,
   Found,
@@ -10,6 +9,7 @@ import type {
   SourceQuery,
 } from './certificate-source.js';
 import type { CertificateFolder, CertificateFolderOptions } from './directory/certificate-folder.js';
+import { LazyEngine } from './lazy-engine.js';
 
 /** Options of {@link directory}. */
 export interface DirectoryOptions {
@@ -65,57 +65,48 @@ export function directory(options: DirectoryOptions | string): CertificateSource
 class DirectorySource implements CertificateSource {
   readonly name = 'directory';
   readonly #options: CertificateFolderOptions;
-  #folder: CertificateFolder | undefined;
-  /** Counts starts and closes: what one begins, the next one ends. */
-  #era = 0;
+  readonly #folder = new LazyEngine<CertificateFolder>();
 
   constructor(options: CertificateFolderOptions) {
     this.#options = options;
   }
 
   async start(host: SourceHost): Promise<void> {
-    const era = (this.#era += 1);
-    const earlier = this.#folder;
-    // Loaded only by servers that start one: every import of the package would pay for it otherwise.
-    const { CertificateFolder } = await import('./directory/certificate-folder.js');
-    await earlier?.close();
-    if (era !== this.#era)
-      throw new TlsmithError('CLOSED', 'The directory was closed while it was starting.');
-    const folder = new CertificateFolder(this.#options, host);
-    this.#folder = folder;
-    await folder.start();
+    await this.#folder.start('directory', async () => {
+      const { CertificateFolder } = await import('./directory/certificate-folder.js');
+      return new CertificateFolder(this.#options, host);
+    });
   }
 
   find(query: SourceQuery): Found | undefined | Promise<Found | undefined> {
-    return this.#folder?.find(query);
+    return this.#folder.current?.find(query);
   }
 
   default(): Found | undefined | Promise<Found | undefined> {
-    return this.#folder?.default();
+    return this.#folder.current?.default();
   }
 
   list(): Iterable<Credential> {
-    return this.#folder?.list() ?? [];
+    return this.#folder.current?.list() ?? [];
   }
 
   managed(): Iterable<ManagedCertificate> {
-    return this.#folder?.managed() ?? [];
+    return this.#folder.current?.managed() ?? [];
   }
 
   async reload(options: { readonly signal: AbortSignal }): Promise<void> {
-    await this.#folder?.reload(options);
+    await this.#folder.current?.reload(options);
   }
 
   async close(): Promise<void> {
-    this.#era += 1;
-    await this.#folder?.close();
+    await this.#folder.close();
   }
 }
 
 function parse(options: DirectoryOptions): CertificateFolderOptions {
   if (typeof options !== 'object' || (options as unknown) === null)
     throw new TypeError('directory: give a path or an object with `path`.');
-  assertKnown(options);
+  assertKnownOptions('directory', options, { known: OPTIONS });
   const { path, defaultName = 'default', lookup = true, passphrase, passphraseFile, fallback } = options;
   assertText(path, 'path', 'the path of a folder');
   assertText(defaultName, 'defaultName', 'a name such as default');
@@ -132,14 +123,6 @@ function parse(options: DirectoryOptions): CertificateFolderOptions {
   if (fallback !== undefined && typeof (fallback as Partial<CertificateSource> | null)?.find !== 'function')
     throw new TypeError('directory: `fallback` must be a source such as selfSigned().');
   return { path, defaultName, lookup, passphrase, passphraseFile, fallback };
-}
-
-function assertKnown(options: object): void {
-  const unknown = Object.keys(options).find((option) => !OPTIONS.includes(option));
-  if (unknown === undefined) return;
-  const nearest = nearestName(unknown, OPTIONS);
-  const suggestion = nearest === undefined ? '' : ` Did you mean \`${nearest}\`?`;
-  throw new TypeError(`directory: there is no option \`${unknown}\`.${suggestion}`);
 }
 
 function assertText(value: unknown, option: string, expected: string): void {

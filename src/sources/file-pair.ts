@@ -1,10 +1,10 @@
 /** A certificate and key in files, as certbot, a company CA, Kubernetes or a person puts them there. */
 import { coversName, type Credential } from '../credential/credential.js';
-import { TlsmithError } from '../errors.js';
-import { nearestName } from '../nearest-name.js';
+import { assertKnownOptions } from '../known-options.js';
 import type { CertificateSource, SourceHost, SourceQuery } from './certificate-source.js';
 import type { FilePairEngine } from './file-pair/file-pair-engine.js';
 import type { FilePairFiles } from './file-pair/pair-reader.js';
+import { LazyEngine } from './lazy-engine.js';
 
 const NAME = 'file-pair';
 const OPTIONS = ['certFile', 'keyFile', 'chainFile', 'pfxFile', 'passphrase', 'passphraseFile'];
@@ -49,53 +49,44 @@ export function filePair(options: FilePairOptions): CertificateSource {
 class FilePairSource implements CertificateSource {
   readonly name = NAME;
   readonly #files: FilePairFiles;
-  #engine: FilePairEngine | undefined;
-  /** Counts starts and closes: what one begins, the next one ends. */
-  #era = 0;
+  readonly #engine = new LazyEngine<FilePairEngine>();
 
   constructor(files: FilePairFiles) {
     this.#files = files;
   }
 
   async start(host: SourceHost): Promise<void> {
-    const era = (this.#era += 1);
-    const earlier = this.#engine;
-    // Loaded only by servers that start one: every import of the package would pay for it otherwise.
-    const { FilePairEngine } = await import('./file-pair/file-pair-engine.js');
-    await earlier?.close();
-    if (era !== this.#era)
-      throw new TlsmithError('CLOSED', 'The file pair was closed while it was starting.');
-    const engine = new FilePairEngine(this.#files, host);
-    this.#engine = engine;
-    await engine.start();
+    await this.#engine.start('file pair', async () => {
+      const { FilePairEngine } = await import('./file-pair/file-pair-engine.js');
+      return new FilePairEngine(this.#files, host);
+    });
   }
 
   find({ serverName }: SourceQuery): Credential | undefined {
-    const credential = this.#engine?.credential;
+    const credential = this.#engine.current?.credential;
     return credential !== undefined && coversName(credential, serverName) ? credential : undefined;
   }
 
   default(): Credential | undefined {
-    return this.#engine?.credential;
+    return this.#engine.current?.credential;
   }
 
   list(): Iterable<Credential> {
-    const credential = this.#engine?.credential;
+    const credential = this.#engine.current?.credential;
     return credential === undefined ? [] : [credential];
   }
 
   async reload(): Promise<void> {
-    await this.#engine?.reload();
+    await this.#engine.current?.reload();
   }
 
   async close(): Promise<void> {
-    this.#era += 1;
-    await this.#engine?.close();
+    await this.#engine.close();
   }
 }
 
 function parse(options: FilePairOptions): FilePairFiles {
-  assertKnown(options);
+  assertKnownOptions('filePair', options, { known: OPTIONS });
   const { passphrase, passphraseFile } = options;
   if (passphrase !== undefined && typeof passphrase !== 'string')
     throw new TypeError('filePair: `passphrase` must be a string.');
@@ -119,14 +110,6 @@ function parseFiles({ certFile, keyFile, chainFile, pfxFile }: FilePairOptions) 
   if (keyFile === undefined)
     throw new TypeError('filePair: `keyFile` is missing: a certificate needs its key.');
   return { kind: 'pem', certFile, keyFile, chainFile } as const;
-}
-
-function assertKnown(options: FilePairOptions): void {
-  const unknown = Object.keys(options).find((option) => !OPTIONS.includes(option));
-  if (unknown === undefined) return;
-  const nearest = nearestName(unknown, OPTIONS);
-  const suggestion = nearest === undefined ? '' : ` Did you mean \`${nearest}\`?`;
-  throw new TypeError(`filePair: there is no option \`${unknown}\`.${suggestion}`);
 }
 
 function assertPath(value: unknown, option: string): void {

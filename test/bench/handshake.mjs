@@ -1,7 +1,7 @@
 // CPU time of the server per full TLS 1.3 handshake with one GET: tlsmith against bare node with the same
 // certificate, the same TLS parameters and the same handler.
 import { CertificateMaker } from './support/certificates.mjs';
-import { contest } from './support/contest.mjs';
+import { addOutcome, contest } from './support/contest.mjs';
 import { SERVER_NAME } from './support/protocol.mjs';
 import { microseconds, printTable, ratio } from './support/table.mjs';
 
@@ -46,7 +46,7 @@ export async function run({ entry, seed, rounds = 40, connections = 200 }) {
   const result = { title, figures: [], failures: [], details: {} };
   for (const { name, target, bare, tlsmith, load: ownLoad } of variants) {
     const outcome = await contest({ bare, tlsmith: { entry, ...tlsmith }, load: ownLoad, rounds, seed });
-    const { contestants, control, counts, failures } = outcome;
+    const { contestants, control, counts } = outcome;
     table.push([
       name,
       ...contestants.map(({ cpu }) => microseconds(cpu.median)),
@@ -55,15 +55,7 @@ export async function run({ entry, seed, rounds = 40, connections = 200 }) {
       ratio(control),
       counts ? 'yes' : 'NO',
     ]);
-    result.figures.push({
-      name: `${name}, tlsmith / bare`,
-      value: outcome.ratio.median,
-      digits: 3,
-      atMost: target,
-      counts,
-    });
-    result.failures.push(...failures.map((failure) => `${name}: ${failure}`));
-    result.details[name] = outcome;
+    addOutcome(result, { name, target, outcome });
   }
   printTable(table);
   return result;

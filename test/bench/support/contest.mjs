@@ -57,6 +57,15 @@ async function playRound({ child, port }, { generator, load }) {
   return { ...tally, cpu: used / connections, cpuWithCollection: withCollection / connections };
 }
 
+/** Adds what came out of a contest to the result of a bench, under `name`. */
+export function addOutcome(result, { name, target, outcome }) {
+  const { ratio, counts, failures } = outcome;
+  const figure = { name: `${name}, tlsmith / bare`, value: ratio.median, digits: 3, atMost: target, counts };
+  result.figures.push(figure);
+  result.failures.push(...failures.map((failure) => `${name}: ${failure}`));
+  result.details[name] = outcome;
+}
+
 function judge(contestants) {
   const [bareA, bareB, tlsmith] = contestants.map(({ rounds }) => rounds);
   const overBare = (figure) =>

@@ -1,5 +1,5 @@
 // The server's processor time per handshake with the whole folder loaded: a tenth of the names in use, and all of them.
-import { contest } from '../contest.mjs';
+import { addOutcome, contest } from '../contest.mjs';
 import { microseconds, printTable, ratio } from '../table.mjs';
 import { folderServerPath } from './processes.mjs';
 
@@ -45,18 +45,10 @@ export async function measureHandshakeCost({ entry, folder, seed, rounds = ROUND
       rounds,
       seed,
     });
-    const { contestants, control, counts, failures } = outcome;
+    const { contestants, control, counts } = outcome;
     const times = contestants.map(({ cpu }) => microseconds(cpu.median));
     table.push([name, ...times, ratio(outcome.ratio), ratio(control), counts ? 'yes' : 'NO']);
-    result.figures.push({
-      name: `${name}, tlsmith / bare`,
-      value: outcome.ratio.median,
-      digits: 3,
-      atMost: target,
-      counts,
-    });
-    result.failures.push(...failures.map((failure) => `${name}: ${failure}`));
-    result.details[name] = outcome;
+    addOutcome(result, { name, target, outcome });
   }
   printTable(table);
   return result;

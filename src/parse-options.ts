@@ -1,0 +1,259 @@
+/** Options parsed at the door into a complete object. Misuse is a TypeError that names the option. */
+import { type Clock, systemClock } from './clock.js';
+import { normalizeConfiguredName } from './credential/server-name.js';
+import { messageOf } from './errors.js';
+import { baselineSettings, refusalOf, type TlsSettings } from './handshake/tls-settings.js';
+import type { RedirectStatus } from './http/redirect.js';
+import { assertKnownOptions } from './known-options.js';
+import { assertPort } from './listening/listen-target.js';
+import { guardedLogger, type Logger, silentLogger, stderrLogger } from './logger.js';
+import type {
+  HttpListenerOptions,
+  HttpListenerSettings,
+  SecureServerOptions,
+  ServerSettings,
+} from './options.js';
+import type { Storage } from './storage/storage.js';
+
+const CALLER = 'createSecureServer';
+const KNOWN_OPTIONS: readonly (keyof SecureServerOptions)[] = [
+  'sources',
+  'http',
+  'http2',
+  'plainHttp',
+  'unknownName',
+  'defaultName',
+  'tlsBaseline',
+  'minVersion',
+  'maxVersion',
+  'ciphers',
+  'groups',
+  'publicUrl',
+  'storage',
+  'strict',
+  'sessionTickets',
+  'handshakeTimeoutMs',
+  'logger',
+  'clock',
+];
+const KNOWN_HTTP_OPTIONS: readonly (keyof HttpListenerOptions)[] = ['port', 'host', 'redirect', 'handler'];
+const KNOWN_TICKET_OPTIONS = ['rotateEveryMs'];
+
+const TWELVE_HOURS_MS = 43_200_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+const HTTP_PORT = 80;
+const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
+
+/** @throws `TypeError` naming the option that is misused */
+export function parseOptions(options: SecureServerOptions): ServerSettings {
+  if (!isRecord(options)) {
+    throw new TypeError(
+      'createSecureServer: options must be an object, and the application is the second argument.',
+    );
+  }
+  assertKnownOptions(CALLER, options, { known: KNOWN_OPTIONS });
+  const tickets = parseSessionTickets(options.sessionTickets);
+  return {
+    http: parseHttp(options.http),
+    isHttp2: parseBoolean(options.http2, 'http2'),
+    plainHttp: oneOf(options.plainHttp, ['redirect', 'explain', 'close'], 'plainHttp') ?? 'explain',
+    refusesUnknownNames: oneOf(options.unknownName, ['default', 'reject'], 'unknownName') === 'reject',
+    defaultName: parseDefaultName(options.defaultName),
+    tls: parseTls(options, tickets.isOn),
+    publicUrl: parsePublicUrl(options.publicUrl),
+    sharedStorage: parseStorage(options.storage),
+    isStrict: parseBoolean(options.strict, 'strict'),
+    rotateTicketKeysEveryMs: tickets.rotateEveryMs,
+    ...parseLogger(options.logger),
+    clock: parseClock(options.clock),
+  };
+}
+
+function parseHttp(http: SecureServerOptions['http']): HttpListenerSettings | undefined {
+  if (http === undefined || http === false) return undefined;
+  if (http === true) return parseHttp({});
+  if (typeof http === 'number') return parseHttp({ port: http });
+  if (!isRecord(http)) throw invalid('http', 'true, false, a port or an object');
+  assertKnownOptions(CALLER, http, { known: KNOWN_HTTP_OPTIONS, prefix: 'http.' });
+  const { port = HTTP_PORT, host, handler } = http;
+  const redirect =
+    oneOf<RedirectStatus | false>(http.redirect, [301, 302, 308, false], 'http.redirect') ?? 308;
+  if (port === -1) return undefined;
+  assertPort(port, 'createSecureServer: `http.port`');
+  if (host !== undefined && typeof host !== 'string') throw invalid('http.host', 'a string');
+  if (handler !== undefined && typeof handler !== 'function') throw invalid('http.handler', 'a function');
+  if (handler !== undefined && redirect !== false)
+    throw invalid('http.handler', 'left out unless `http.redirect` is false');
+  return { port, host, redirect, handler };
+}
+
+function parseTls(options: SecureServerOptions, hasSessionTickets: boolean): TlsSettings {
+  const baseline = baselineSettings(
+    oneOf(options.tlsBaseline, ['intermediate', 'modern'], 'tlsBaseline') ?? 'intermediate',
+  );
+  const settings: TlsSettings = {
+    minVersion: oneOf(options.minVersion, VERSIONS, 'minVersion') ?? baseline.minVersion,
+    maxVersion: oneOf(options.maxVersion, VERSIONS, 'maxVersion') ?? baseline.maxVersion,
+    ciphers: parseCiphers(options.ciphers) ?? baseline.ciphers,
+    groups: parseGroups(options.groups),
+    handshakeTimeoutMs: parseHandshakeTimeout(options.handshakeTimeoutMs),
+    hasSessionTickets,
+  };
+  assertVersionsMeet(settings, options);
+  if (options.ciphers !== undefined || options.groups !== undefined) assertAccepted(settings);
+  return settings;
+}
+
+function assertAccepted(settings: TlsSettings): void {
+  const refusal = refusalOf(settings);
+  if (refusal !== undefined) {
+    throw new TypeError(
+      `createSecureServer: OpenSSL refuses \`ciphers\` or \`groups\`: ${messageOf(refusal)}.`,
+    );
+  }
+}
+
+function assertVersionsMeet({ minVersion, maxVersion }: TlsSettings, options: SecureServerOptions): void {
+  if (minVersion <= maxVersion) return;
+  if (options.minVersion !== undefined) throw invalid('minVersion', 'no higher than `maxVersion`');
+  throw invalid(
+    'maxVersion',
+    `at least ${minVersion}, the lowest version of \`tlsBaseline\` '${String(options.tlsBaseline)}'`,
+  );
+}
+
+function parseCiphers(ciphers: string | undefined): string | undefined {
+  if (ciphers === undefined || isText(ciphers)) return ciphers;
+  throw invalid('ciphers', 'an OpenSSL cipher list, and not empty');
+}
+
+function parseGroups(groups: readonly string[] | undefined): string | undefined {
+  if (groups === undefined) return undefined;
+  if (!Array.isArray(groups) || groups.length === 0 || !groups.every(isText))
+    throw invalid('groups', 'an array of group names');
+  return groups.join(':');
+}
+
+function parseDefaultName(name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  const normalized = typeof name === 'string' ? normalizeConfiguredName(name) : undefined;
+  if (normalized === undefined || normalized.startsWith('*'))
+    throw invalid('defaultName', `a DNS name or an IP address, not ${name}`);
+  return normalized;
+}
+
+function parsePublicUrl(url: string | URL | undefined): URL | undefined {
+  if (url === undefined) return undefined;
+  if (!URL.canParse(String(url)) || new URL(String(url)).protocol !== 'https:')
+    throw invalid('publicUrl', 'an https: URL');
+  return new URL(String(url));
+}
+
+function parseSessionTickets(tickets: SecureServerOptions['sessionTickets']): {
+  isOn: boolean;
+  rotateEveryMs: number;
+} {
+  if (tickets === false) return { isOn: false, rotateEveryMs: TWELVE_HOURS_MS };
+  if (tickets === undefined) return { isOn: true, rotateEveryMs: TWELVE_HOURS_MS };
+  if (!isRecord(tickets)) throw invalid('sessionTickets', 'false or an object');
+  assertKnownOptions(CALLER, tickets, { known: KNOWN_TICKET_OPTIONS, prefix: 'sessionTickets.' });
+  const { rotateEveryMs = TWELVE_HOURS_MS } = tickets;
+  if (!Number.isFinite(rotateEveryMs) || rotateEveryMs < 1_000)
+    throw invalid('sessionTickets.rotateEveryMs', 'at least 1000 milliseconds');
+  return { isOn: true, rotateEveryMs };
+}
+
+function parseStorage(storage: Storage | undefined): Storage | undefined {
+  if (storage === undefined) return undefined;
+  assertMethods(storage, ['get', 'put', 'delete', 'list', 'lock'], {
+    option: 'storage',
+    expected: 'a Storage, such as fileStorage(folder)',
+  });
+  return storage;
+}
+
+function parseLogger(logger: Logger | false | undefined): Pick<ServerSettings, 'logger' | 'logsHandshakes'> {
+  if (logger === false) return { logger: silentLogger, logsHandshakes: false };
+  if (logger === undefined) return { logger: stderrLogger, logsHandshakes: false };
+  assertMethods(logger, ['debug', 'info', 'warn', 'error'], {
+    option: 'logger',
+    expected: 'false or an object',
+  });
+  return { logger: guardedLogger(logger), logsHandshakes: isDebugging(logger) };
+}
+
+/** pino says whether debug is on; another logger of the user's is taken to want it. */
+function isDebugging(logger: Logger): boolean {
+  const isLevelEnabled = read(logger, 'isLevelEnabled', 'logger');
+  if (typeof isLevelEnabled !== 'function') return true;
+  try {
+    return Reflect.apply(isLevelEnabled, logger, ['debug']) === true;
+  } catch {
+    return true;
+  }
+}
+
+function parseClock(clock: Clock | undefined): Clock {
+  if (clock === undefined) return systemClock;
+  assertMethods(clock, ['now', 'setTimeout', 'clearTimeout'], { option: 'clock', expected: 'an object' });
+  return clock;
+}
+
+interface Expectation {
+  readonly option: string;
+  readonly expected: string;
+}
+
+function assertMethods(value: unknown, methods: readonly string[], { option, expected }: Expectation): void {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  for (const method of methods) {
+    if (!isObject || typeof read(value, method, option) !== 'function')
+      throw invalid(option, `${expected} with the method \`${method}\``);
+  }
+}
+
+/** A property of what the user gave; also a getter that throws is his misuse of the option. */
+function read(value: object, property: string, option: string): unknown {
+  try {
+    return Reflect.get(value, property);
+  } catch (error) {
+    throw new TypeError(
+      `createSecureServer: \`${option}\` threw when \`${property}\` was read: ${messageOf(error)}.`,
+      { cause: error },
+    );
+  }
+}
+
+function parseHandshakeTimeout(value = HANDSHAKE_TIMEOUT_MS): number {
+  if (Number.isInteger(value) && value > 0 && value <= LONGEST_TIMEOUT_MS) return value;
+  throw invalid('handshakeTimeoutMs', `a whole number of milliseconds from 1 to ${LONGEST_TIMEOUT_MS}`);
+}
+
+function parseBoolean(value: boolean | undefined, option: string): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false;
+  throw invalid(option, 'true or false');
+}
+
+/** `undefined` is an option left out; `null` is none of the allowed values. */
+function oneOf<Value>(
+  value: Value | undefined,
+  allowed: readonly Value[],
+  option: string,
+): Value | undefined {
+  if (value === undefined || allowed.includes(value)) return value;
+  throw invalid(option, `one of ${allowed.map(String).join(', ')}, not ${String(value)}`);
+}
+
+function invalid(option: string, expected: string): TypeError {
+  return new TypeError(`createSecureServer: \`${option}\` must be ${expected}.`);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+/** For what is typed as an object and may come from JavaScript as anything. */
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
