@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { WatchedFolder } from '../../src/files/folder-watched.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { fakeNotify } from './support/watched.js';

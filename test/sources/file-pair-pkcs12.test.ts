@@ -193,13 +193,13 @@ describe('a PKCS#12 file that cannot be opened', () => {
     ['another kind of DER', () => Buffer.from('3003020101', 'hex'), 'TLS_PKCS12_INVALID'],
     [
       'damaged in the middle',
-      (pfx) => pfx.map((byte, index) => (index === 300 ? byte ^ 1 : byte)),
+      (pfx) => withBitFlipped(pfx, 300),
       'TLS_KEY_PASSPHRASE_WRONG',
     ],
     [
       'changed where only its MAC tells',
       // The last byte of the salt of the MAC: the number of iterations follows, as `02 02 xx xx`.
-      (pfx) => pfx.map((byte, index) => (index === pfx.length - 5 ? byte ^ 1 : byte)),
+      (pfx) => withBitFlipped(pfx, pfx.length - 5),
       'TLS_KEY_PASSPHRASE_WRONG',
     ],
     [
@@ -218,6 +218,12 @@ describe('a PKCS#12 file that cannot be opened', () => {
     });
   });
 });
+
+function withBitFlipped(bytes: Buffer, offset: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt8(copy.readUInt8(offset) ^ 1, offset);
+  return copy;
+}
 
 /** No tool at hand makes such a file, though Java's key stores are some. */
 async function twoKeysIn(path: string): Promise<string> {
