@@ -191,11 +191,7 @@ describe('a PKCS#12 file that cannot be opened', () => {
     ['cut off', (pfx) => pfx.subarray(0, 500), 'TLS_PKCS12_INVALID'],
     ['garbage', () => Buffer.from('garbage, garbage, garbage'), 'TLS_PKCS12_INVALID'],
     ['another kind of DER', () => Buffer.from('3003020101', 'hex'), 'TLS_PKCS12_INVALID'],
-    [
-      'damaged in the middle',
-      (pfx) => withBitFlipped(pfx, 300),
-      'TLS_KEY_PASSPHRASE_WRONG',
-    ],
+    ['damaged in the middle', (pfx) => withBitFlipped(pfx, 300), 'TLS_KEY_PASSPHRASE_WRONG'],
     [
       'changed where only its MAC tells',
       // The last byte of the salt of the MAC: the number of iterations follows, as `02 02 xx xx`.
