@@ -15,16 +15,12 @@ import { IssuingAttempts, type Outcome } from './issuing-attempt.js';
 import type { IssueRequest } from './issuer.js';
 import type { Slots } from './slots.js';
 import { checkServed } from './served-check.js';
+import type { LookOut, Watch } from './look-out.js';
+import type { RandomShare } from './random-share.js';
 import { RenewalAdvice } from './renewal-advice.js';
-import type { RenewalInstant } from './renewal-schedule.js';
+import { lookIntervalMs, type RenewalInstant } from './renewal-schedule.js';
 import type { StoredGeneration } from './stored-generation.js';
-import {
-  nextAttemptDue,
-  plannedRenewal,
-  renewalDue,
-  type UpkeepRules,
-  waitBeforeLook,
-} from './upkeep-schedule.js';
+import { nextAttemptDue, plannedRenewal, renewalDue, type UpkeepRules } from './upkeep-schedule.js';
 import { WaitingRoom } from './waiting-room.js';
 
 /** When to try again after another process held the lock. */
@@ -38,6 +34,10 @@ export interface KeeperTools {
   readonly host: SourceHost;
   /** The limit on issuances at the same time. */
   readonly slots: Slots;
+  /** For the jitter of their schedules. */
+  readonly random: RandomShare;
+  /** Wakes them. */
+  readonly lookOut: LookOut;
   /** When certificates are renewed. */
   readonly rules: UpkeepRules;
   /** How long a handshake waits for a missing certificate, in milliseconds. */
@@ -61,12 +61,12 @@ export class CertificateKeeper {
   readonly #attempts: IssuingAttempts;
   readonly #advice: RenewalAdvice;
   readonly #closing = new AbortController();
+  readonly #watch: Watch;
   #live: StoredGeneration | undefined;
   #failure: FailureRecord | undefined;
   #isOpen = false;
   #dueAt = Infinity;
   #busyUntil = 0;
-  #timer: unknown;
   #attempt: Promise<Outcome> | undefined;
   #reading: Promise<void> | undefined;
   #hasNews = false;
@@ -77,8 +77,12 @@ export class CertificateKeeper {
     this.#tools = tools;
     this.#store = store;
     this.#room = new WaitingRoom(clock, names);
+    this.#watch = tools.lookOut.watch(() => {
+      this.look();
+    });
     this.#advice = new RenewalAdvice({
       ...{ clock, logger: tools.host.logger, signal: this.#closing.signal, ask: tools.advise },
+      random: tools.random,
       read: () => store.readAdvice(),
       write: (bytes) => store.writeAdvice(bytes),
     });
@@ -87,6 +91,7 @@ export class CertificateKeeper {
       store,
       clock,
       slots: tools.slots,
+      random: tools.random,
       issue: (request) => tools.issue(request),
       isDue: (generation) => renewalDue(generation, tools.rules, clock.now()) <= clock.now(),
       signal: this.#closing.signal,
@@ -127,8 +132,7 @@ export class CertificateKeeper {
   /** Looks at the clock: begins an attempt that is due, else sleeps until the next look. */
   look(): void {
     if (!this.#isOpen || this.#attempt !== undefined || this.#closing.signal.aborted) return;
-    const { clock } = this.#tools.host;
-    const now = clock.now();
+    const now = this.#tools.host.clock.now();
     if (this.#failure !== undefined) this.#failure = rebased(this.#failure, now);
     this.#dueAt = this.#tools.obstacle() === undefined ? this.#nextDue(now) : Infinity;
     if (now >= this.#dueAt) {
@@ -136,14 +140,7 @@ export class CertificateKeeper {
       return;
     }
     const askAt = this.#askForAdvice(now);
-    clock.clearTimeout(this.#timer);
-    // A span and not `alarm`, which would sleep through a clock that is set back.
-    this.#timer = clock.setTimeout(
-      () => {
-        this.look();
-      },
-      waitBeforeLook(Math.min(this.#dueAt, askAt), this.#live, now),
-    );
+    this.#watch.sleepUntil(Math.min(this.#dueAt, askAt), lookIntervalMs(this.#live?.credential));
   }
 
   /** The answer for a handshake. A renewal that is due begins, and is not waited for while the old one is good. */
@@ -209,7 +206,7 @@ export class CertificateKeeper {
   /** Aborts what is running; resolves when all is at rest. */
   async close(): Promise<void> {
     this.#closing.abort(closed(this.names));
-    this.#tools.host.clock.clearTimeout(this.#timer);
+    this.#watch.rest();
     this.#room.dismiss(closed(this.names), Infinity);
     await Promise.allSettled([this.#attempt, this.#reading, this.#advice.settled()]);
   }
@@ -233,7 +230,7 @@ export class CertificateKeeper {
   }
 
   #begin(isForced: boolean): Promise<Outcome> {
-    this.#tools.host.clock.clearTimeout(this.#timer);
+    this.#watch.rest();
     this.#attempt ??= this.#run(isForced);
     return this.#attempt;
   }

@@ -48,6 +48,8 @@ export class CertificateStore {
   readonly #storage: Storage;
   readonly #names: readonly string[];
   #seenVersion: string | undefined;
+  /** What was proven last is not proven again: that takes milliseconds, three times for each renewal. */
+  #proven: { readonly version: string; readonly generation: StoredGeneration } | undefined;
   #writtenId: string | undefined;
 
   constructor(storage: Storage, issuerId: string, names: readonly string[]) {
@@ -83,7 +85,7 @@ export class CertificateStore {
   async readNews(): Promise<StoredState | undefined> {
     const value = await this.#get('current');
     if (value === undefined || value.version === this.#seenVersion) return undefined;
-    const { generation, fault } = this.#decode(value);
+    const { generation, fault } = this.#decodeCurrent(value);
     this.#seenVersion = value.version;
     // Our own write is served by the attempt that made it, under its own name in the events.
     if (generation?.credential.id === this.#writtenId) return undefined;
@@ -96,14 +98,16 @@ export class CertificateStore {
   /** Writes a new generation and keeps the one before it, if that one is whole. */
   async save(generation: Generation, lease: Lease): Promise<void> {
     const current = await this.#getUndamaged('current');
-    if (current !== undefined && this.#decode(current).generation !== undefined) {
+    if (current !== undefined && this.#decodeCurrent(current).generation !== undefined) {
       await this.#storage.put(`${this.prefix}previous`, current.bytes, { lease });
     }
-    this.#writtenId = generation.credential.id;
+    const { credential, issuedAt } = generation;
+    this.#writtenId = credential.id;
     const { version } = await this.#storage.put(`${this.prefix}current`, encodeGeneration(generation), {
       lease,
     });
     this.#seenVersion = version;
+    this.#proven = { version, generation: { credential, issuedAt } };
   }
 
   /** Writes the failures in a row. */
@@ -131,7 +135,7 @@ export class CertificateStore {
       const value = await this.#get(which);
       if (value === undefined) return {};
       if (which === 'current') this.#seenVersion = value.version;
-      return this.#decode(value);
+      return which === 'current' ? this.#decodeCurrent(value) : this.#decode(value);
     } catch (error) {
       if (codeOf(error) === 'STORAGE_CORRUPT') return { fault: messageOf(error) };
       throw error;
@@ -141,6 +145,15 @@ export class CertificateStore {
   async #failure(): Promise<FailureRecord | undefined> {
     const value = await this.#getUndamaged('failure');
     return value === undefined ? undefined : decodeFailure(value.bytes);
+  }
+
+  #decodeCurrent(value: StoredValue): Decoded {
+    if (this.#proven?.version === value.version) return { generation: this.#proven.generation };
+    const decoded = this.#decode(value);
+    if (decoded.generation !== undefined) {
+      this.#proven = { version: value.version, generation: decoded.generation };
+    }
+    return decoded;
   }
 
   #decode(value: StoredValue): Decoded {

@@ -10,6 +10,7 @@ import {
   TlsmithError,
   type TlsmithErrorCode,
 } from '../errors.js';
+import { drawnShare, type RandomShare } from './random-share.js';
 import { nextAttemptAt } from './retry-schedule.js';
 import { parseRecord } from './stored-generation.js';
 
@@ -46,10 +47,18 @@ export interface FailedAttempt {
   readonly before: FailureRecord | undefined;
   /** The end of the certificate that serves meanwhile. */
   readonly liveUntil: number | undefined;
+  /** For the jitter. */
+  readonly random?: RandomShare;
 }
 
 /** The record with one more failure in it. */
-export function recordFailure({ error, now, before, liveUntil }: FailedAttempt): FailureRecord {
+export function recordFailure({
+  error,
+  now,
+  before,
+  liveUntil,
+  random = drawnShare,
+}: FailedAttempt): FailureRecord {
   const attempts = (before?.attempts ?? 0) + 1;
   const failingSince = Math.min(before?.failingSince ?? now, now);
   const isPermanent = error['isPermanent'] === true;
@@ -59,11 +68,14 @@ export function recordFailure({ error, now, before, liveUntil }: FailedAttempt):
     attempts,
     failingSince,
     failedAt: now,
-    nextAttempt: nextAttemptAt({
-      ...facts,
-      ...(liveUntil === undefined ? {} : { liveUntil }),
-      ...(retryAfter === undefined ? {} : { retryAfter }),
-    }),
+    nextAttempt: nextAttemptAt(
+      {
+        ...facts,
+        ...(liveUntil === undefined ? {} : { liveUntil }),
+        ...(retryAfter === undefined ? {} : { retryAfter }),
+      },
+      random(),
+    ),
     ...(retryAfter === undefined ? {} : { retryAfter }),
     isPermanent,
     ...(error['isHeld'] === true ? { isHeld: true } : {}),
@@ -94,7 +106,7 @@ export function rebased(record: FailureRecord, now: number): FailureRecord {
 export function afterRestart(record: FailureRecord): FailureRecord {
   if (!record.isPermanent && record.isHeld !== true) return record;
   const { attempts, failingSince, failedAt, retryAfter, error } = record;
-  const byLadder = nextAttemptAt({ ...record, now: failedAt, isPermanent: false });
+  const byLadder = nextAttemptAt({ ...record, now: failedAt, isPermanent: false }, drawnShare());
   return {
     ...{ attempts, failingSince, failedAt, error, isPermanent: false },
     ...(retryAfter === undefined ? {} : { retryAfter }),

@@ -12,6 +12,7 @@ import type { CertificateStore, StoredState } from './certificate-store.js';
 import { asIssuanceError, type FailureRecord, rebased, recordFailure } from './failure-record.js';
 import { isNotOlder, proveIssued } from './issued-proof.js';
 import type { IssueRequest } from './issuer.js';
+import type { RandomShare } from './random-share.js';
 import type { Slots } from './slots.js';
 import type { StoredGeneration } from './stored-generation.js';
 
@@ -32,6 +33,8 @@ export interface AttemptTools {
   readonly clock: Clock;
   /** The limit on issuances at the same time. */
   readonly slots: Slots;
+  /** For the jitter between attempts. */
+  readonly random: RandomShare;
   /** Asks the issuer. */
   issue(request: IssueRequest): Promise<CredentialInput>;
   /** Whether this generation is to be renewed now. */
@@ -179,10 +182,11 @@ export class IssuingAttempts {
   }
 
   async #failed(thrown: unknown, { live, failure }: Situation, lease?: Lease): Promise<Outcome> {
-    const { clock, names, signal, store } = this.#tools;
+    const { clock, names, signal, store, random } = this.#tools;
     if (signal.aborted) return { kind: 'closed' };
     const error = asIssuanceError(thrown, names);
-    const record = recordFailure({ error, now: clock.now(), before: failure, liveUntil: live?.notAfter });
+    const facts = { error, now: clock.now(), before: failure, liveUntil: live?.notAfter, random };
+    const record = recordFailure(facts);
     // What cannot be stored is still remembered by this process.
     if (lease !== undefined) await store.saveFailure(record, lease).catch(() => undefined);
     return { kind: 'failed', error, failure: record };

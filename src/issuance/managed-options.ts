@@ -3,6 +3,7 @@ import type { Storage } from '../storage/storage.js';
 import { certificateSegment } from './certificate-store.js';
 import { parseNames } from './configured-names.js';
 import type { Issuer } from './issuer.js';
+import { drawnShare, type RandomShare } from './random-share.js';
 
 const DEFAULT_WAIT_MS = 30_000;
 const ISSUER_ID = /^(?!\.{1,2}$)[A-Za-z0-9._*@+-]{1,200}$/;
@@ -30,6 +31,11 @@ export interface ManagedSourceOptions {
    * @defaultValue 30 000
    */
   readonly waitMs?: number;
+  /**
+   * Where the jitter of schedules comes from, for simulations that are to be repeated exactly.
+   * @defaultValue random
+   */
+  readonly random?: RandomShare;
 }
 
 /** The same, complete. */
@@ -40,11 +46,12 @@ export interface ParsedManagedOptions {
   readonly storage: Storage | undefined;
   readonly fractionLeft: number | undefined;
   readonly waitMs: number;
+  readonly random: RandomShare;
 }
 
 /** @throws TypeError that names the option */
 export function parseManagedOptions(options: ManagedSourceOptions): ParsedManagedOptions {
-  const { name, issuer, storage, waitMs = DEFAULT_WAIT_MS } = options;
+  const { name, issuer, storage, waitMs = DEFAULT_WAIT_MS, random = drawnShare } = options;
   const fractionLeft = options.renewal?.fractionLeft;
   if (!ISSUER_ID.test(issuer.id)) {
     throw new TypeError(
@@ -58,5 +65,5 @@ export function parseManagedOptions(options: ManagedSourceOptions): ParsedManage
   }
   const lists = options.names.map((list) => parseNames(name, list));
   const distinct = new Map(lists.map((list) => [certificateSegment(list), list]));
-  return { name, issuer, names: [...distinct.values()], storage, fractionLeft, waitMs };
+  return { name, issuer, names: [...distinct.values()], storage, fractionLeft, waitMs, random };
 }

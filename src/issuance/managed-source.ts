@@ -17,6 +17,7 @@ import type { Storage } from '../storage/storage.js';
 import { CertificateKeeper, type KeeperTools } from './certificate-keeper.js';
 import { certificateSegment, CertificateStore, issuerPrefix } from './certificate-store.js';
 import type { Issuer, IssueRequest } from './issuer.js';
+import { LookOut } from './look-out.js';
 import { createSlots } from './slots.js';
 import {
   type ManagedSourceOptions,
@@ -227,11 +228,13 @@ class IssuedSource implements ManagedSource {
   }
 
   #keeperTools(host: SourceHost): KeeperTools {
-    const { issuer, fractionLeft, waitMs } = this.#options;
+    const { issuer, fractionLeft, waitMs, random } = this.#options;
     return {
       sourceName: this.name,
       host,
       slots: createSlots(ISSUING_SLOTS),
+      random,
+      lookOut: new LookOut(host.clock),
       rules: { fractionLeft, isLocal: issuer.isLocal },
       waitMs,
       issue: (request) => this.#issue(request, host),

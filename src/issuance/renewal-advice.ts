@@ -2,12 +2,12 @@
  * When the issuer wants a certificate to be renewed (RFC 9773), for one certificate: asked for in the background, kept
  * in storage, and at hand whenever the clock is looked at. Asking is never in anybody's way and never rejects.
  */
-import { randomInt } from 'node:crypto';
 import type { RenewalInfo } from '../acme/renewal-info.js';
 import type { Clock } from '../clock.js';
 import type { Credential } from '../credential/credential.js';
 import { codeOf, messageOf } from '../errors.js';
 import type { Logger } from '../logger.js';
+import type { RandomShare } from './random-share.js';
 import type { RenewalInstant } from './renewal-schedule.js';
 import { parseRecord } from './stored-generation.js';
 
@@ -18,13 +18,13 @@ const AFTER_FAULT_MS = 6 * HOUR_MS;
 /** The same for faults that pass: doubled each time, up to the above. */
 const FIRST_RETRY_MS = 60_000;
 const PASSING = new Set(['ACME_UNREACHABLE', 'ACME_SERVER_ERROR', 'ACME_RATE_LIMITED']);
-const RANDOM_STEPS = 2 ** 32;
 
 /** What the advice is made with. */
 export interface AdviceTools {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  readonly random: RandomShare;
   /** Asks the issuer; undefined where it never has an opinion. */
   readonly ask:
     ((credential: Credential, signal: AbortSignal) => Promise<RenewalInfo | undefined>) | undefined;
@@ -118,7 +118,7 @@ export class RenewalAdvice {
     const { askAgainAt, ...window } = info;
     const before = this.#of(credential);
     const isSame = before?.window?.start === window.start && before.window.end === window.end;
-    const selected = isSame && before.selected !== undefined ? before.selected : randomInstant(window);
+    const selected = isSame && before.selected !== undefined ? before.selected : this.#instantIn(window);
     this.#advice = { certificate, askAgainAt, window, selected };
     if (before?.window === undefined || isSame) return;
     logger.warn(
@@ -137,13 +137,13 @@ export class RenewalAdvice {
     logger.debug({ names: credential.names }, `The issuer did not say when to renew: ${messageOf(error)}`);
   }
 
+  #instantIn({ start, end }: { readonly start: number; readonly end: number }): number {
+    return Math.round(start + (end - start) * this.#tools.random());
+  }
+
   #of({ fingerprint256 }: Credential): Advice | undefined {
     return this.#advice?.certificate === fingerprint256 ? this.#advice : undefined;
   }
-}
-
-function randomInstant({ start, end }: { readonly start: number; readonly end: number }): number {
-  return Math.round(start + (end - start) * (randomInt(0, RANDOM_STEPS - 1) / RANDOM_STEPS));
 }
 
 function encode(advice: Advice | undefined): Uint8Array {

@@ -1,9 +1,7 @@
 /**
- * When a failed issuance is tried again. Pure except for the jitter's default source: facts in, instant out.
+ * When a failed issuance is tried again. Pure: facts in, instant out.
  * The ladder: 1, 2, 2, 5, 10, 20, 30 minutes, 1, 2, 3, 6 hours, then every 6 hours, after 30 days daily, for ever.
  */
-import { randomInt } from 'node:crypto';
-
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -18,7 +16,6 @@ const DAILY_AFTER_MS = 30 * DAY_MS;
 const JITTER = 0.1;
 const SHORTEST_STEP_MS = 5 * SECOND_MS;
 const SHARE_OF_LIFETIME_LEFT = 1 / 10;
-const RANDOM_STEPS = 2 ** 32;
 
 /** What decides about the next attempt. Instants are milliseconds since the epoch. */
 export interface RetryFacts {
@@ -40,9 +37,9 @@ export interface RetryFacts {
  * When to try again: the rung of the ladder with ±10 % jitter, at most 1/10 of the time the live certificate has
  * left, at least 5 seconds, and never before the issuer's `retryAfter`.
  *
- * @param random - a number in [0, 1); drawn from `crypto.randomInt` if omitted
+ * @param random - a number in [0, 1)
  */
-export function nextAttemptAt(facts: RetryFacts, random: number = drawn()): number {
+export function nextAttemptAt(facts: RetryFacts, random: number): number {
   const { now, liveUntil, retryAfter } = facts;
   const jittered = rungMs(facts) * (1 - JITTER + 2 * JITTER * random);
   // One that has expired leaves nothing to save: without this it would be tried every 5 seconds from then on.
@@ -54,8 +51,4 @@ export function nextAttemptAt(facts: RetryFacts, random: number = drawn()): numb
 function rungMs({ attempts, failingSince, now, isPermanent }: RetryFacts): number {
   if (isPermanent || now - failingSince >= DAILY_AFTER_MS) return DAY_MS;
   return LADDER_MS[Math.max(0, attempts - 1)] ?? TOP_RUNG_MS;
-}
-
-function drawn(): number {
-  return randomInt(0, RANDOM_STEPS - 1) / RANDOM_STEPS;
 }

@@ -1,12 +1,6 @@
 /** When a managed certificate needs something done, from all that is known of it. Pure. */
 import type { FailureRecord } from './failure-record.js';
-import {
-  earliestRenewal,
-  lookIntervalMs,
-  type RenewalInstant,
-  renewalInstant,
-  type Validity,
-} from './renewal-schedule.js';
+import { earliestRenewal, type RenewalInstant, renewalInstant, type Validity } from './renewal-schedule.js';
 import type { StoredGeneration } from './stored-generation.js';
 
 const LONGEST_REST_MS = 3_600_000;
@@ -74,9 +68,4 @@ export function renewalDue(
   if (rules.isLocal && now < credential.notBefore) return 0;
   const { at } = renewalInstant(credential, rules.fractionLeft);
   return issuedAt > now ? at : Math.max(at, earliestRenewal(credential, issuedAt));
-}
-
-/** How long to wait before looking again: until `dueAt`, but never longer than the look interval. */
-export function waitBeforeLook(dueAt: number, generation: StoredGeneration | undefined, now: number): number {
-  return Math.max(0, Math.min(dueAt - now, lookIntervalMs(generation?.credential)));
 }

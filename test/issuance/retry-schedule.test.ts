@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { drawnShare } from '../../src/issuance/random-share.js';
 import { nextAttemptAt, type RetryFacts } from '../../src/issuance/retry-schedule.js';
 
 const SECOND = 1_000;
@@ -34,7 +35,7 @@ describe('nextAttemptAt', () => {
   });
 
   it('draws the jitter by itself, never outside these bounds', () => {
-    const steps = Array.from({ length: 200 }, () => nextAttemptAt(facts()) - NOW);
+    const steps = Array.from({ length: 200 }, () => nextAttemptAt(facts(), drawnShare()) - NOW);
     expect(Math.min(...steps)).toBeGreaterThanOrEqual(54 * SECOND);
     expect(Math.max(...steps)).toBeLessThanOrEqual(66 * SECOND);
     expect(new Set(steps).size).toBeGreaterThan(100);
@@ -55,7 +56,7 @@ describe('nextAttemptAt', () => {
   });
 
   it('never tries before the issuer allows it', () => {
-    expect(nextAttemptAt(facts({ retryAfter: NOW + 3 * DAY, liveUntil: NOW + HOUR }))).toBe(NOW + 3 * DAY);
+    expect(nextAttemptAt(facts({ retryAfter: NOW + 3 * DAY, liveUntil: NOW + HOUR }), 0)).toBe(NOW + 3 * DAY);
     expect(step({ retryAfter: NOW - DAY })).toBe(MINUTE);
   });
 

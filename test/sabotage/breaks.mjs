@@ -1713,4 +1713,28 @@ export const breaks = [
     test: 'test/issuance/renewal-advice.test.ts',
     testName: 'that has expired',
   },
+  {
+    name: 'issuance: a clock that is set back is not noticed',
+    file: 'src/issuance/look-out.ts',
+    find: 'if (isSetBack || now >= sleeper.wakeAt) sleeper.look();',
+    replace: 'if (now >= sleeper.wakeAt) sleeper.look();',
+    test: 'test/issuance/look-out.test.ts',
+    testName: 'wakes all when the clock was set back',
+  },
+  {
+    name: 'issuance: whoever sleeps shorter waits for the timer of the others',
+    file: 'src/issuance/look-out.ts',
+    find: 'if (this.#timerAt <= wanted && this.#timerAt > now) return;',
+    replace: 'if (this.#timerAt < Infinity) return;',
+    test: 'test/issuance/look-out.test.ts',
+    testName: 'came later and sleeps shorter',
+  },
+  {
+    name: 'issuance: a clock that is set forward makes somebody late',
+    file: 'src/issuance/look-out.ts',
+    find: 'if (this.#timerAt <= wanted && this.#timerAt > now) return;',
+    replace: 'if (this.#timerAt <= wanted) return;',
+    test: 'test/issuance/look-out.test.ts',
+    testName: 'comes after the clock was set forward',
+  },
 ];
