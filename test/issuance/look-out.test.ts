@@ -11,7 +11,7 @@ interface Scene {
   /** Who looked, and when: minutes since the beginning. */
   readonly looks: string[];
   /** One who sleeps for so many minutes, each time for longer. */
-  sleeper(name: string, minutes: number, intervalMinutes?: number): Watch;
+  readonly sleeper: (name: string, minutes: number, intervalMinutes?: number) => Watch;
 }
 
 function scene(): Scene {
