@@ -16,8 +16,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const LINGER_MS = 1_000;
 
 /** Whether the client is a validator: `acme-tls/1` is all it offers (RFC 8737 §3). */
-export function isValidator({ protocols }: Pick<ClientHello, 'protocols'>): boolean {
-  return protocols.length === 1 && protocols[0] === ACME_TLS_PROTOCOL;
+export function isValidator(hello: Pick<ClientHello, 'offersOnly'>): boolean {
+  return hello.offersOnly(ACME_TLS_PROTOCOL);
 }
 
 /** The open challenges. */

@@ -23,6 +23,8 @@ export interface ClientHello {
   readonly serverName: string | undefined;
   /** The application protocols offered (RFC 7301), in the client's order. */
   readonly protocols: readonly string[];
+  /** Whether `protocol` is the only one offered. */
+  offersOnly(protocol: string): boolean;
   /** Whether one of the tickets offered (TLS 1.3 identity or TLS 1.2 ticket) starts with this 16-byte key name. */
   offersTicketOf(keyName: Uint8Array): boolean;
   /** Whether the client sent a key share of this group (RFC 8446 §4.2.8). */
@@ -230,6 +232,12 @@ class ParsedClientHello implements ClientHello {
       offset = end;
     }
     return protocols;
+  }
+
+  offersOnly(protocol: string): boolean {
+    // Without a list of its own: this is asked in every handshake.
+    const [start, end] = [this.#protocols + 1, this.#protocolsEnd];
+    return end - start === protocol.length && this.#buffer.toString('latin1', start, end) === protocol;
   }
 
   offersTicketOf(keyName: Uint8Array): boolean {

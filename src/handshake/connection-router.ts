@@ -66,18 +66,10 @@ export class ConnectionRouter {
   readonly #options: RouterOptions;
   readonly #hellos: HelloPhase<Connection>;
   readonly #connections = new Map<Socket, Connection>();
-  /** One for all sockets, which it gets as `this`. */
-  readonly #onClose: (this: Socket) => void;
   readonly #queue = new WaitingQueue();
 
   constructor(options: RouterOptions) {
     this.#options = options;
-    const forget = (socket: Socket): void => {
-      this.#forget(socket);
-    };
-    this.#onClose = function () {
-      forget(this);
-    };
     this.#hellos = new HelloPhase(options.clock, {
       received: (socket, connection, first) => {
         try {
@@ -116,9 +108,12 @@ export class ConnectionRouter {
       secured: undefined,
     };
     this.#connections.set(socket, connection);
-    socket.on('close', this.#onClose);
     socket.on('error', ignore);
-    this.#hellos.begin(socket, connection);
+    const hello = this.#hellos.begin(socket, connection);
+    socket.on('close', () => {
+      this.#hellos.forget(hello);
+      this.#forget(socket);
+    });
   }
 
   /** The address of the client, also when it has left. */
@@ -158,7 +153,6 @@ export class ConnectionRouter {
 
   #forget(socket: Socket): void {
     this.#connections.delete(socket);
-    this.#hellos.forget(socket);
     if (this.#connections.size === 0) this.#options.idle();
   }
 

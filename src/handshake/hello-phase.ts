@@ -22,7 +22,9 @@ export interface HelloListener<Connection> {
 /** How node hands a socket the bytes that it has read, null for their end; answers whether more are wanted. */
 type Push = (chunk: Buffer | null) => boolean;
 
-interface PendingHello<Connection> {
+/** A connection whose hello is being read. */
+export interface PendingHello<Connection> {
+  readonly socket: Socket;
   readonly connection: Connection;
   /** The tick at which it began. */
   readonly since: number;
@@ -32,49 +34,40 @@ interface PendingHello<Connection> {
   reader: ClientHelloReader | undefined;
 }
 
-interface Received {
-  readonly first: FirstBytes;
-  readonly bytes: Buffer;
-}
-
 /** Reads the hellos of any number of connections. */
 export class HelloPhase<Connection> {
   readonly #clock: Clock;
   readonly #listener: HelloListener<Connection>;
   /** In the order in which they began, so that the first have waited longest. */
-  readonly #pending = new Map<Socket, PendingHello<Connection>>();
+  readonly #pending = new Set<PendingHello<Connection>>();
   /** Counted, not read from the clock: a clock that is set back must not give anybody more time. */
   #tick = 0;
   #timer: unknown;
-  /**
-   * Stands in for the socket's own `push` while its hello is read; one for all sockets, which it gets as `this`. To
-   * listen for `data` or `readable` would start a stream's machinery for one chunk, at 5 % of a whole handshake.
-   */
-  readonly #push: (this: Socket, chunk: Buffer | null) => boolean;
 
   constructor(clock: Clock, listener: HelloListener<Connection>) {
     this.#clock = clock;
     this.#listener = listener;
-    const take = (socket: Socket, chunk: Buffer | null): boolean => this.#take(socket, chunk);
-    this.#push = function (chunk) {
-      return take(this, chunk);
-    };
   }
 
-  /** Begins with a connection. */
-  begin(socket: Socket, connection: Connection): void {
-    const push = Reflect.get(socket, 'push') as Push;
-    this.#pending.set(socket, { connection, since: this.#tick, push, reader: undefined });
+  /**
+   * Begins with a connection. While its hello is read, its `push` is stood in for: to listen for `data` or `readable`
+   * would start a stream's machinery for one chunk, at 5 % of a whole handshake.
+   */
+  begin(socket: Socket, connection: Connection): PendingHello<Connection> {
+    const { push } = socket as { push: Push };
+    const pending = { socket, connection, since: this.#tick, push, reader: undefined };
+    this.#pending.add(pending);
     this.#timer ??= this.#clock.setTimeout(this.#sweep, TICK_MS);
-    socket.push = this.#push;
+    socket.push = (chunk: Buffer | null) => this.#take(pending, chunk);
     // What came while it waited for the start was pushed back.
-    if (socket.readableLength > 0) this.#take(socket, socket.read() as Buffer);
+    if (socket.readableLength > 0) this.#take(pending, socket.read() as Buffer);
     else if (socket.isPaused()) socket.read(0);
+    return pending;
   }
 
-  /** Forgets a connection that has closed. */
-  forget(socket: Socket): void {
-    this.#pending.delete(socket);
+  /** Forgets a connection that has closed; one whose hello was received is forgotten already. */
+  forget(pending: PendingHello<Connection>): void {
+    this.#pending.delete(pending);
   }
 
   /** Ends the watch over deadlines; a connection that begins later starts it again. */
@@ -83,33 +76,30 @@ export class HelloPhase<Connection> {
     this.#timer = undefined;
   }
 
-  #take(socket: Socket, chunk: Buffer | null): boolean {
-    const pending = this.#pending.get(socket);
-    // Timed out: what it still sends is nobody's.
-    if (pending === undefined) return true;
+  #take(pending: PendingHello<Connection>, chunk: Buffer | null): boolean {
+    const { socket, push } = pending;
     if (chunk === null) {
-      socket.push = pending.push;
+      socket.push = push;
       return socket.push(chunk);
     }
+    // Timed out: what it still sends is nobody's.
+    if (!this.#pending.has(pending)) return true;
     const whole = pending.reader === undefined ? wholeHello(chunk) : undefined;
-    if (whole === undefined) this.#advanceInPieces(socket, pending, chunk);
-    else this.#received(socket, pending, { first: whole, bytes: chunk });
+    if (whole === undefined) this.#advanceInPieces(pending, chunk);
+    else this.#received(pending, whole, chunk);
     return true;
   }
 
-  #advanceInPieces(socket: Socket, pending: PendingHello<Connection>, chunk: Buffer): void {
+  #advanceInPieces(pending: PendingHello<Connection>, chunk: Buffer): void {
     const reader = (pending.reader ??= new ClientHelloReader());
     const first = reader.push(chunk);
-    if (first.kind !== 'incomplete') this.#received(socket, pending, { first, bytes: reader.bytes });
+    if (first.kind !== 'incomplete') this.#received(pending, first, reader.bytes);
   }
 
   /** Gives every byte back and the socket on. */
-  #received(
-    socket: Socket,
-    { connection, push }: PendingHello<Connection>,
-    { first, bytes }: Received,
-  ): void {
-    this.#pending.delete(socket);
+  #received(pending: PendingHello<Connection>, first: FirstBytes, bytes: Buffer): void {
+    const { socket, connection, push } = pending;
+    this.#pending.delete(pending);
     socket.push = push;
     socket.unshift(bytes);
     this.#listener.received(socket, connection, first);
@@ -117,9 +107,10 @@ export class HelloPhase<Connection> {
 
   readonly #sweep = (): void => {
     this.#tick += 1;
-    for (const [socket, { reader, since }] of this.#pending) {
+    for (const pending of this.#pending) {
+      const { socket, reader, since } = pending;
       if (this.#tick - since < TICKS) break;
-      this.#pending.delete(socket);
+      this.#pending.delete(pending);
       this.#listener.timedOut(socket, reader?.bytes.length ?? 0);
       socket.destroy();
     }

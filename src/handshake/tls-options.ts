@@ -4,7 +4,7 @@
  * after it.
  */
 import type { SecureContext, TlsOptions, TLSSocket } from 'node:tls';
-import { ACME_TLS_PROTOCOL, type Challenges, isValidator } from './challenges.js';
+import { ACME_TLS_PROTOCOL, type Challenges } from './challenges.js';
 import type { TicketKeys } from './ticket-keys.js';
 import { type TlsSettings, tlsServerOptions } from './tls-settings.js';
 import type { Credential } from '../credential/credential.js';
@@ -74,7 +74,7 @@ class TlsCallbacks {
   }
 
   selectProtocol(socket: TLSSocket | undefined, { servername, protocols }: AlpnQuestion): string | undefined {
-    if (!isValidator({ protocols }))
+    if (protocols.length !== 1 || protocols[0] !== ACME_TLS_PROTOCOL)
       return offeredBy(socket).find((protocol) => protocols.includes(protocol));
     const context = this.#challengeContext(servername);
     if (socket === undefined || context === undefined) return undefined;

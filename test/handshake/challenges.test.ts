@@ -3,12 +3,14 @@ import type { AddressInfo } from 'node:net';
 import { createSecureContext, createServer } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Challenges, isValidator } from '../../src/handshake/challenges.js';
+import { wholeHello } from '../../src/handshake/client-hello.js';
 import { TicketKeys } from '../../src/handshake/ticket-keys.js';
 import { inHandshakeOptions, type InHandshakeOptions } from '../../src/handshake/tls-options.js';
 import { manualClock } from '../support/manual-clock.js';
 import { testCa, type TestPair } from '../support/certificates.js';
 import { createCredential } from '../../src/credential/credential.js';
 import { captureClientHello } from '../support/raw-client-hello.js';
+import { alpn, type Extension, hello } from './support/hello-builder.js';
 import {
   alertRecord,
   exchange,
@@ -68,9 +70,15 @@ describe('challenges', () => {
   });
 
   it('are only for clients that offer acme-tls/1 and nothing else', () => {
-    expect(isValidator({ protocols: ['acme-tls/1'] })).toBe(true);
-    expect(isValidator({ protocols: ['acme-tls/1', 'h2'] })).toBe(false);
-    expect(isValidator({ protocols: [] })).toBe(false);
+    const isValidatorWith = (...extensions: Extension[]): boolean => {
+      const first = wholeHello(hello(extensions));
+      return first?.kind === 'hello' && isValidator(first.hello);
+    };
+    expect(isValidatorWith(alpn('acme-tls/1'))).toBe(true);
+    expect(isValidatorWith(alpn('acme-tls/1', 'h2'))).toBe(false);
+    expect(isValidatorWith(alpn('acme-tls/2'))).toBe(false);
+    expect(isValidatorWith(alpn('h2', 'acme-tl'))).toBe(false);
+    expect(isValidatorWith()).toBe(false);
   });
 });
 

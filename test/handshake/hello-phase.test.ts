@@ -94,9 +94,7 @@ describe('the deadline of a hello', () => {
 
   it('is forgotten with its connection', async () => {
     const { phase, clock, timedOut, received } = fixture();
-    const socket = new Socket();
-    phase.begin(socket, 'first');
-    phase.forget(socket);
+    phase.forget(phase.begin(new Socket(), 'first'));
     await clock.advance(HELLO_TIMEOUT_MS * 2);
     expect([timedOut, received]).toEqual([[], []]);
     expect(clock.pendingTimers).toBe(0);

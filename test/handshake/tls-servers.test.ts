@@ -168,6 +168,7 @@ function helloOf(overrides: Partial<ClientHello> = {}): ClientHello {
   return {
     serverName: 'a.test',
     protocols: [],
+    offersOnly: () => false,
     offersTicketOf: () => false,
     offersKeyShareOf: () => false,
     ...overrides,
