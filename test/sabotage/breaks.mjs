@@ -1067,7 +1067,7 @@ export const breaks = [
   },
   {
     name: 'a file pair closed while it starts goes on',
-    file: 'src/sources/file-pair.ts',
+    file: 'src/sources/lazy-engine.ts',
     find: 'if (era !== this.#era)',
     replace: 'if (era > this.#era)',
     test: 'test/sources/file-pair-reload.test.ts',
@@ -1668,8 +1668,8 @@ export const breaks = [
   {
     name: 'ACME: the instant is drawn again with every answer',
     file: 'src/issuance/renewal-advice.ts',
-    find: 'isSame && before.selected !== undefined ? before.selected : randomInstant(window)',
-    replace: 'randomInstant(window)',
+    find: 'isSame && before.selected !== undefined ? before.selected : this.#instantIn(window)',
+    replace: 'this.#instantIn(window)',
     test: 'test/issuance/renewal-advice.test.ts',
     testName: 'keeps its instant while the window is the same',
   },
