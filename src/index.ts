@@ -20,8 +20,10 @@ export { filePair, type FilePairOptions } from './sources/file-pair.js';
 export { pemPair, type PemPairOptions } from './sources/pem-pair.js';
 export { fromFunction, type FromFunctionOptions } from './sources/from-function.js';
 export { acme, type AcmeSource } from './issuance/acme.js';
+export { type AcmeChallenge } from './issuance/acme-challenges.js';
+export { type AcmeProfile } from './issuance/acme-profile.js';
+export { dns01, type DnsChallenge, type DnsChallengeRecord, type DnsSolver } from './acme/dns01.js';
 export {
-  type AcmeChallenge,
   type AcmeDirectory,
   type AcmeDomains,
   type AcmeKeyType,

@@ -208,30 +208,48 @@ describe('An example serves files that somebody else has made:', () => {
 
 describe('An example orders its certificate:', () => {
   it('acme.ts, from a real authority, by the one TLS port', () =>
-    withTemporaryFolder(async (folder) => {
-      const pebble = await startPebble();
-      try {
-        await running(
-          'acme.ts',
-          async ({ output }) => {
-            const caPem = await pebble.rootPem();
-            const { body } = await nodeHttps({ port: pebble.tlsPort, host: 'example.localhost', caPem });
-            expect(body).toBe(`You reached example.localhost:${pebble.tlsPort}\n`);
-            expect(output()).toMatch(/^Certificate issued: example\.localhost, until 20/m);
-          },
-          {
-            env: {
-              ...{ DOMAINS: 'example.localhost', STORAGE_DIR: folder.file('storage') },
-              ...{ DIRECTORY_URL: pebble.directoryUrl, SERVER_CA_FILE: pebble.serverCaFile },
-              ...{ PORT: String(pebble.tlsPort), HTTP_PORT: String(pebble.httpPort) },
-            },
-          },
-        );
-      } finally {
-        await pebble.stop();
-      }
+    ordering('acme.ts', { DOMAINS: 'example.localhost' }, async ({ output }, visit) => {
+      expect(await visit('example.localhost')).toMatch(/^You reached example\.localhost:\d+\n$/);
+      expect(output()).toMatch(/^Certificate issued: example\.localhost, until 20/m);
+    }));
+
+  it('acme-express.ts, for an Express app', () =>
+    ordering('acme-express.ts', { DOMAINS: 'express.localhost' }, async (_, visit) => {
+      expect(await visit('express.localhost')).toBe('You reached express.localhost over https');
+    }));
+
+  it('acme-dns.ts, for a name and all below it, by records', () =>
+    ordering('acme-dns.ts', { DOMAIN: 'wild.test' }, async (_, visit) => {
+      expect(await visit('any.wild.test')).toMatch(/^You reached any\.wild\.test:\d+\n$/);
+      expect(await visit('wild.test')).toMatch(/^You reached wild\.test:\d+\n$/);
     }));
 });
+
+/** With a certificate authority, and a way to visit a host whose certificate comes from it. */
+async function ordering(
+  name: string,
+  env: Readonly<Record<string, string>>,
+  use: (example: Running, visit: (host: string) => Promise<string>) => Promise<void>,
+): Promise<void> {
+  await withTemporaryFolder(async (folder) => {
+    const pebble = await startPebble();
+    const { tlsPort: port } = pebble;
+    try {
+      const caPem = await pebble.rootPem();
+      const visit = async (host: string): Promise<string> => (await nodeHttps({ port, host, caPem })).body;
+      await running(name, (example) => use(example, visit), {
+        env: {
+          ...{ STORAGE_DIR: folder.file('storage'), XDG_DATA_HOME: folder.file('data') },
+          ...{ DIRECTORY_URL: pebble.directoryUrl, SERVER_CA_FILE: pebble.serverCaFile },
+          ...{ PORT: String(port), HTTP_PORT: String(pebble.httpPort) },
+          ...{ DNS_API: `http://127.0.0.1:${pebble.ports.dnsManagement}`, ...env },
+        },
+      });
+    } finally {
+      await pebble.stop();
+    }
+  });
+}
 
 describe('quick-start.ts, which is `npm start`,', () => {
   it('prints curl lines that work as they are, one for each source', async () => {

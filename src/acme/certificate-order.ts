@@ -5,14 +5,14 @@
 import { createPublicKey } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import type { CredentialInput } from '../credential/credential.js';
-import { isTlsmithError, TlsmithError } from '../errors.js';
+import { codeOf, isTlsmithError, TlsmithError } from '../errors.js';
 import { createCertificateRequest } from '../x509/certificate-request.js';
 import type { KeyPairType } from '../x509/key-algorithm.js';
 import { generateKeyPair } from '../x509/key-pair.js';
 import { downloadChain } from './certificate-chain.js';
 import { type ChallengeFailure, ChallengePlan } from './challenge-plan.js';
 import type { AcmeClient } from './client.js';
-import { identifierOf } from './identifiers.js';
+import { newOrder, type OrderWishes } from './new-order.js';
 import { isSameKey, type OrderRecord, type OrderRecords } from './order-record.js';
 import { poll } from './polling.js';
 import { problemError } from './problem.js';
@@ -24,17 +24,11 @@ const LONGEST_PROCESSING_MS = 300_000;
 /** What an order answers with whose URL is no longer known, or belongs to another account. */
 const GONE = new Set([400, 403, 404, 410]);
 
-/** One certificate to be had. */
-export interface CertificateOrder {
-  /** Normalised names, in one certificate. */
-  readonly names: readonly string[];
+/** One certificate to be had, for all its names. */
+export interface CertificateOrder extends OrderWishes {
   readonly keyType: KeyPairType;
   /** The private key in use: an order for it has done its work. */
   readonly previousKey: string | undefined;
-  /** Further fields of the order, such as `notAfter`. */
-  readonly orderFields: Readonly<Record<string, unknown>>;
-  /** The certificate that this one replaces, as `renewalIdentifier` names it (RFC 9773 §5). */
-  readonly replaces: string | undefined;
   readonly preferredChain: string | undefined;
   /** In the order in which they are tried; asked when it comes to it, because listeners open one after the other. */
   readonly solvers: () => readonly Solver[];
@@ -66,6 +60,17 @@ interface OpenOrder {
 
 /** Gets one certificate. */
 export async function obtainCertificate(request: CertificateOrder, tools: OrderTools): Promise<Obtained> {
+  try {
+    return await obtained(request, tools);
+  } catch (error) {
+    // A profile may be refused as late as by finalize. One that is only preferred must not stand in the way.
+    if (request.profile?.isRequired !== false || codeOf(error) !== 'ACME_PROFILE_UNAVAILABLE') throw error;
+    await tools.records.forget();
+    return obtained({ ...request, profile: undefined }, tools);
+  }
+}
+
+async function obtained(request: CertificateOrder, tools: OrderTools): Promise<Obtained> {
   const { client } = tools;
   const open = await authorized(request, tools);
   const { url, key } = open.record;
@@ -116,25 +121,10 @@ async function resumed(request: CertificateOrder, tools: OrderTools): Promise<Op
 
 async function begun(request: CertificateOrder, { client, records }: OrderTools): Promise<OpenOrder> {
   const { privateKey: key } = await generateKeyPair(request.keyType);
-  const { url, order } = await ordered(request, client);
+  const { url, order } = await newOrder(client, request);
   const record = { url, key, keyType: request.keyType };
   await records.write(record);
   return { record, order, isResumed: false };
-}
-
-async function ordered(
-  { orderFields, names, replaces }: CertificateOrder,
-  client: AcmeClient,
-): Promise<{ readonly url: string; readonly order: Order }> {
-  const fields = { ...orderFields, identifiers: names.map(identifierOf) };
-  if (replaces === undefined) return client.newOrder(fields);
-  try {
-    return await client.newOrder({ ...fields, replaces });
-  } catch (error) {
-    // `alreadyReplaced` (RFC 9773 §5), or a predecessor of another account: it must not stand in the way.
-    if (isTlsmithError(error) && error.code === 'ACME_REFUSED') return client.newOrder(fields);
-    throw error;
-  }
 }
 
 interface Circumstances {

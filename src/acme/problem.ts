@@ -84,6 +84,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
     hint: 'This authority wants `externalAccountBinding: { kid, hmacKey }`; get both from your account there.',
   },
   invalidContact: REFUSED_ACCOUNT,
+  invalidProfile: {
+    code: 'ACME_PROFILE_UNAVAILABLE',
+    hint: 'Take a profile that the authority offers for these names, or write `profile: { prefer }` to do without where it is missing.',
+    isPermanent: true,
+  },
   unsupportedContact: REFUSED_ACCOUNT,
   userActionRequired: REFUSED_ACCOUNT,
   rateLimited: RATE_LIMITED,

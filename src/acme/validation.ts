@@ -1,11 +1,11 @@
 /** Getting the authorizations of an order (RFC 8555 §7.5): present, ask for validation, wait, take back. */
 import type { Clock } from '../clock.js';
-import type { ChallengeFailure, ChallengePlan } from './challenge-plan.js';
+import { type ChallengeFailure, type ChallengePlan, nameOf } from './challenge-plan.js';
 import type { AcmeClient } from './client.js';
 import { poll } from './polling.js';
 import type { Problem } from './problem.js';
 import type { Authorization, Challenge } from './resources.js';
-import type { ChallengeType, Solver } from './solvers.js';
+import { type ChallengeType, PresentationError, type Solver } from './solvers.js';
 
 /** Some authorities leave a failed challenge undecided for ever. */
 const LONGEST_VALIDATION_MS = 180_000;
@@ -21,15 +21,17 @@ export interface ValidationTools {
 }
 
 /**
- * Validates all names of an order at the same time. Ends when the last has ended, so that nothing is presented any
- * more.
+ * Validates all names of an order at the same time. What was presented is taken back when the last is decided: removing
+ * the record of one name may remove that of another with some DNS providers, and authorities look more than once.
  * @returns the names that the authority could not validate
  */
 export async function validateAll(
   authorizationUrls: readonly string[],
   tools: ValidationTools,
 ): Promise<readonly ChallengeFailure[]> {
-  const results = await Promise.allSettled(authorizationUrls.map((url) => validate(url, tools)));
+  const presented: (() => Promise<void> | void)[] = [];
+  const results = await Promise.allSettled(authorizationUrls.map((url) => validate(url, presented, tools)));
+  await Promise.all(presented.map((takeBack) => takeBack()));
   const fault = results.find((result) => result.status === 'rejected');
   if (fault !== undefined) throw fault.reason;
   return results
@@ -37,29 +39,40 @@ export async function validateAll(
     .filter((failure) => failure !== undefined);
 }
 
-async function validate(url: string, tools: ValidationTools): Promise<ChallengeFailure | undefined> {
-  const { client, clock, plan } = tools;
+async function validate(
+  url: string,
+  presented: (() => Promise<void> | void)[],
+  tools: ValidationTools,
+): Promise<ChallengeFailure | undefined> {
+  const { client, plan } = tools;
   const { resource: authorization } = await client.authorization(url);
   // It may arrive valid, from an earlier order: then a challenge must not be touched.
   if (authorization.status === 'valid') return undefined;
   if (authorization.status !== 'pending') return failureOf(authorization, { type: undefined, isOurs: false });
-  const { solver, challenge } = plan.choose(authorization);
-  const takeBack = await solver.present({
-    identifier: authorization.identifier,
-    token: challenge.token,
-    keyAuthorization: await client.keyAuthorization(challenge.token),
-    now: clock.now(),
-  });
-  try {
-    return await decide(url, { solver, challenge }, tools);
-  } finally {
-    takeBack();
-  }
+  const chosen = plan.choose(authorization);
+  const takeBack = await present(authorization, chosen, tools);
+  if (takeBack instanceof PresentationError) return unpresented(authorization, chosen, takeBack);
+  presented.push(takeBack);
+  return decide(url, chosen, tools);
 }
 
 interface Chosen {
   readonly solver: Solver;
   readonly challenge: Challenge;
+}
+
+async function present(
+  { identifier }: Authorization,
+  { solver, challenge: { token } }: Chosen,
+  { client, clock, signal }: ValidationTools,
+): Promise<(() => Promise<void> | void) | PresentationError> {
+  const keyAuthorization = await client.keyAuthorization(token);
+  try {
+    return await solver.present({ identifier, token, keyAuthorization, now: clock.now(), signal });
+  } catch (error) {
+    if (error instanceof PresentationError) return error;
+    throw error;
+  }
 }
 
 async function decide(
@@ -80,7 +93,7 @@ async function decide(
     { clock, signal, limitMs: LONGEST_VALIDATION_MS },
   );
   if (decided?.status === 'valid') {
-    validated(decided.identifier.value, type);
+    validated(nameOf(decided), type);
     return undefined;
   }
   const ended = decided ?? latest;
@@ -88,12 +101,22 @@ async function decide(
 }
 
 function failureOf(
-  { identifier, status, challenges }: Authorization,
+  authorization: Authorization,
   { type, isOurs }: Pick<ChallengeFailure, 'type' | 'isOurs'>,
 ): ChallengeFailure {
+  const { challenges, status } = authorization;
   const told = challenges.find((challenge) => challenge.type === type)?.error;
   const other = challenges.find(({ error }) => error !== undefined)?.error;
-  return { identifier, type, isOurs, problem: told ?? other ?? undecided(status) };
+  return { name: nameOf(authorization), type, isOurs, problem: told ?? other ?? undecided(status) };
+}
+
+function unpresented(
+  authorization: Authorization,
+  { solver: { type } }: Chosen,
+  { message, cause }: PresentationError,
+): ChallengeFailure {
+  const problem = { type: 'solver', detail: message, subproblems: [] };
+  return { name: nameOf(authorization), type, isOurs: true, problem, cause };
 }
 
 function undecided(status: string): Problem {

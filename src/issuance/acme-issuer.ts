@@ -8,10 +8,14 @@ import { obtainCertificate } from '../acme/certificate-order.js';
 import { type ChallengeFailure, describeFailure } from '../acme/challenge-plan.js';
 import { type AcmeClient, isAccountMissing } from '../acme/client.js';
 import { OrderRecords } from '../acme/order-record.js';
+import { chooseProfile, type ProfileWish } from '../acme/profile.js';
+import { dnsSolver } from '../acme/dns-solver.js';
+import type { DnsSolver } from '../acme/dns01.js';
 import { type ChallengeType, listenerSolvers, type Solver } from '../acme/solvers.js';
 import type { RenewalInfo } from '../acme/renewal-info.js';
 import { unlessAborted } from '../acme/unless-aborted.js';
 import type { Credential, CredentialInput } from '../credential/credential.js';
+import type { Finding } from '../credential/findings.js';
 import type { SourceHost } from '../sources/certificate-source.js';
 import type { Storage } from '../storage/storage.js';
 import type { AcmeKeyType } from './acme-options.js';
@@ -27,20 +31,25 @@ export interface AcmeIssuerOptions {
   readonly storage: Storage;
   readonly email: string | undefined;
   readonly keyType: AcmeKeyType;
-  /** Undefined: both, as far as listeners are open for them. */
+  /** Undefined: those of {@link DEFAULT_CHALLENGES} that listeners are open for. */
   readonly challenges: readonly ChallengeType[] | undefined;
+  /** For `dns-01`. */
+  readonly dnsSolver: DnsSolver | undefined;
   readonly accountKey: string | undefined;
   readonly externalAccountBinding: ExternalAccountBinding | undefined;
   readonly preferredChain: string | undefined;
   readonly lifetimeMs: number | undefined;
+  readonly profile: ProfileWish | undefined;
   /** PEM roots to trust in place of Node's. */
   readonly serverCa: string | undefined;
   readonly agent: Agent | undefined;
 }
 
-const PROTOCOLS: Readonly<Record<ChallengeType, 'https' | 'http'>> = {
+/** The listener that answers; `dns-01` takes none. */
+const PROTOCOLS: Readonly<Record<ChallengeType, 'https' | 'http' | undefined>> = {
   'tls-alpn-01': 'https',
   'http-01': 'http',
+  'dns-01': undefined,
 };
 const DEFAULT_CHALLENGES: readonly ChallengeType[] = ['tls-alpn-01', 'http-01'];
 
@@ -79,7 +88,7 @@ class OrderingIssuer implements AcmeIssuer {
       ...(agent === undefined ? {} : { agent }),
     });
     this.#accounts = new Accounts({ ...options, authority: this.#authority, signal: this.#closing.signal });
-    this.#solvers = listenerSolvers((challenge) => host.answer(challenge));
+    this.#solvers = solversOf(options);
   }
 
   async issue(request: IssueRequest): Promise<CredentialInput> {
@@ -103,14 +112,15 @@ class OrderingIssuer implements AcmeIssuer {
   }
 
   async #order({ names, previous, signal, lease }: IssueRequest): Promise<CredentialInput> {
-    const { host, keyType, storage, preferredChain } = this.#options;
+    const { host, keyType, storage, preferredChain, lifetimeMs } = this.#options;
     const segment = certificateSegment(names);
     const { orderUrl, ...credential } = await obtainCertificate(
       {
         names,
         keyType,
         previousKey: previous?.key,
-        orderFields: this.#orderFields(host.clock.now()),
+        profile: await this.#profileFor(names, signal),
+        notAfter: lifetimeMs === undefined ? undefined : host.clock.now() + lifetimeMs,
         replaces: await this.#replaces(previous, signal),
         preferredChain,
         solvers: () => this.#solversFor(names),
@@ -147,9 +157,14 @@ class OrderingIssuer implements AcmeIssuer {
     return renewalInfo === undefined || previous === undefined ? undefined : renewalIdentifier(previous.cert);
   }
 
-  #orderFields(now: number): Readonly<Record<string, unknown>> {
-    const { lifetimeMs } = this.#options;
-    return lifetimeMs === undefined ? {} : { notAfter: new Date(now + lifetimeMs).toISOString() };
+  /** What is preferred and missing is told, because the certificates are of another kind then. */
+  async #profileFor(names: readonly string[], signal: AbortSignal): Promise<ProfileWish | undefined> {
+    const { host, profile: wish, directoryUrl } = this.#options;
+    const { profiles } = await unlessAborted(this.#authority.directory(), signal);
+    const choice = chooseProfile(names, wish, profiles);
+    if ('lacking' in choice) host.report(profileLacking(choice.lacking, directoryUrl));
+    else host.resolved('ACME_PROFILE_UNAVAILABLE');
+    return choice.ordered;
   }
 
   /**
@@ -158,7 +173,8 @@ class OrderingIssuer implements AcmeIssuer {
    */
   #solversFor(names: readonly string[]): readonly Solver[] {
     const { host, challenges } = this.#options;
-    const open = new Set(host.listeners().map(({ protocol }) => protocol));
+    const open = new Set<string | undefined>(host.listeners().map(({ protocol }) => protocol));
+    open.add(PROTOCOLS['dns-01']);
     const isOpen = (type: ChallengeType): boolean => open.has(PROTOCOLS[type]);
     const wanted = challenges ?? DEFAULT_CHALLENGES;
     const reachable = wanted.filter(isOpen);
@@ -175,8 +191,26 @@ class OrderingIssuer implements AcmeIssuer {
 
   #tellFallback(failures: readonly ChallengeFailure[]): void {
     this.#options.host.logger.warn(
-      { names: failures.map(({ identifier }) => identifier.value) },
+      { names: failures.map(({ name }) => name) },
       `Another type of ACME challenge is tried, because this failed: ${failures.map(describeFailure).join('; ')}.`,
     );
   }
+}
+
+function solversOf({ host, dnsSolver: dns }: AcmeIssuerOptions): readonly Solver[] {
+  const ofListeners = listenerSolvers((challenge) => host.answer(challenge));
+  const { clock, logger } = host;
+  const warn = (message: string): void => {
+    logger.warn({ source: 'acme' }, message);
+  };
+  return dns === undefined ? ofListeners : [...ofListeners, dnsSolver(dns, { clock, warn })];
+}
+
+function profileLacking(profile: string, directoryUrl: string): Finding {
+  return {
+    code: 'ACME_PROFILE_UNAVAILABLE',
+    severity: 'warning',
+    message: `The certificate authority at ${new URL(directoryUrl).origin} does not offer the profile ${profile}: certificates are of its default profile.`,
+    hint: 'Its directory lists what it offers. `profile: { require }` makes it an error.',
+  };
 }

@@ -3,10 +3,12 @@ import { createPrivateKey } from 'node:crypto';
 import type { Agent } from 'node:https';
 import { normalizeConfiguredName } from '../credential/server-name.js';
 import { assertKnownOptions } from '../known-options.js';
+import type { ProfileWish } from '../acme/profile.js';
 import type { Storage } from '../storage/storage.js';
+import { type AcmeChallenge, parseChallenges, type ParsedChallenges } from './acme-challenges.js';
+import { type AcmeProfile, parseProfile } from './acme-profile.js';
 
 const KEY_TYPES: readonly AcmeKeyType[] = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-4096'];
-const CHALLENGES: readonly AcmeChallenge[] = ['tls-alpn-01', 'http-01'];
 const DIRECTORIES: Readonly<Record<AcmeDirectory, string>> = {
   letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
   'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
@@ -20,8 +22,6 @@ const BASE64URL = /^[A-Za-z0-9_-]+=*$/;
 
 /** The kinds of key that ACME certificates can have. */
 export type AcmeKeyType = 'ecdsa-p256' | 'ecdsa-p384' | 'rsa-2048' | 'rsa-4096';
-/** The types of challenge that a server answers by itself. */
-export type AcmeChallenge = 'tls-alpn-01' | 'http-01';
 /** Certificate authorities that need no URL. */
 export type AcmeDirectory = 'letsencrypt' | 'letsencrypt-staging' | 'zerossl' | 'google';
 
@@ -47,7 +47,7 @@ export interface AcmeOptions {
   readonly directoryUrl?: AcmeDirectory | (string & {}) | URL;
   /**
    * The types of challenge that may be used, the best first. Those that a listener is open for come first; the next one
-   * is tried when one fails.
+   * is tried when one fails. Wildcards take `dns01(solver)`.
    * @defaultValue `['tls-alpn-01', 'http-01']`, as far as listeners are open for them
    */
   readonly challenges?: readonly AcmeChallenge[];
@@ -70,6 +70,11 @@ export interface AcmeOptions {
    * Let's Encrypt refuses it.
    */
   readonly lifetimeMs?: number;
+  /**
+   * The kind of certificate, by the name that the authority gives it: `'shortlived'`, `{ prefer }` or `{ require }`.
+   * @defaultValue the authority's own; `'shortlived'` for addresses, where that is offered
+   */
+  readonly profile?: AcmeProfile;
   /**
    * How long a handshake waits for a certificate that is missing, in milliseconds; issuing goes on behind it.
    * @defaultValue 30 000
@@ -95,12 +100,12 @@ export interface AcmeOptions {
 }
 
 /** The same, complete. */
-export interface ParsedAcmeOptions {
+export interface ParsedAcmeOptions extends ParsedChallenges {
   readonly domains: readonly (readonly string[])[];
   readonly email: string | undefined;
   readonly directoryUrl: string;
   readonly isStaging: boolean;
-  readonly challenges: readonly AcmeChallenge[] | undefined;
+  readonly profile: ProfileWish | undefined;
   readonly keyType: AcmeKeyType;
   readonly externalAccountBinding: { readonly kid: string; readonly hmacKey: string } | undefined;
   readonly preferredChain: string | undefined;
@@ -115,7 +120,7 @@ export interface ParsedAcmeOptions {
 
 const OPTIONS: readonly (keyof AcmeOptions)[] = [
   ...(['domains', 'termsOfServiceAgreed', 'email', 'directoryUrl', 'challenges', 'keyType'] as const),
-  ...(['externalAccountBinding', 'preferredChain', 'accountKey', 'lifetimeMs', 'waitMs'] as const),
+  ...(['externalAccountBinding', 'preferredChain', 'accountKey', 'lifetimeMs', 'profile', 'waitMs'] as const),
   ...(['serverCaFile', 'agent', 'storage', 'renewal'] as const),
 ];
 
@@ -131,12 +136,14 @@ export function parseAcmeOptions(options: AcmeOptions): ParsedAcmeOptions {
     );
   }
   const directoryUrl = parseDirectoryUrl(options.directoryUrl);
+  const challenges = parseChallenges(options.challenges);
   return {
-    domains: parseDomains(options.domains),
+    ...challenges,
+    domains: parseDomains(options.domains, challenges),
+    profile: parseProfile(options.profile),
     email: parseEmail(options.email),
     directoryUrl,
     isStaging: directoryUrl === DIRECTORIES['letsencrypt-staging'],
-    challenges: parseChallenges(options.challenges),
     keyType: parseKeyType(options.keyType),
     externalAccountBinding: parseBinding(options.externalAccountBinding),
     preferredChain: parseText(options.preferredChain, 'preferredChain', 'the common name of an issuer'),
@@ -152,9 +159,13 @@ export function parseAcmeOptions(options: AcmeOptions): ParsedAcmeOptions {
 
 /**
  * Lists of names, one for each certificate.
- * @throws TypeError that names what is no name
+ * @throws TypeError that names what is no name, or a wildcard that no challenge can validate
  */
-export function parseDomains(domains: AcmeDomains, option = 'domains'): readonly (readonly string[])[] {
+export function parseDomains(
+  domains: AcmeDomains,
+  challenges: ParsedChallenges,
+  option = 'domains',
+): readonly (readonly string[])[] {
   const list: unknown =
     typeof domains === 'string' ? domains.split(',').filter((part) => part.trim() !== '') : domains;
   if (!Array.isArray(list) || (typeof domains === 'string' && list.length === 0))
@@ -162,19 +173,19 @@ export function parseDomains(domains: AcmeDomains, option = 'domains'): readonly
   return list.map((entry: unknown) => {
     const names: unknown[] = Array.isArray(entry) ? entry : [entry];
     if (names.length === 0) throw invalid(option, 'without an empty list: a certificate needs a name');
-    return [...new Set(names.map((name) => parseName(name, option)))];
+    return [...new Set(names.map((name) => parseName(name, challenges, option)))];
   });
 }
 
-function parseName(name: unknown, option: string): string {
+function parseName(name: unknown, { dnsSolver }: ParsedChallenges, option: string): string {
   const parsed = typeof name === 'string' ? normalizeConfiguredName(name) : undefined;
   if (parsed === undefined)
     throw new TypeError(
       `acme: \`${option}\`: ${JSON.stringify(name)} is neither a DNS name nor an IP address.`,
     );
-  if (parsed.startsWith('*.')) {
+  if (parsed.startsWith('*.') && dnsSolver === undefined) {
     throw new TypeError(
-      `acme: \`${option}\`: ${parsed} is a wildcard, which takes a DNS-01 challenge; name the hosts one by one.`,
+      `acme: \`${option}\`: ${parsed} is a wildcard, which takes challenges: [dns01(solver)]; or name the hosts one by one.`,
     );
   }
   return parsed;
@@ -185,15 +196,6 @@ function parseDirectoryUrl(given: AcmeOptions['directoryUrl'] = 'letsencrypt'): 
   if (Object.hasOwn(DIRECTORIES, text)) return DIRECTORIES[text as AcmeDirectory];
   if (URL.canParse(text) && new URL(text).protocol === 'https:') return new URL(text).href;
   throw invalid('directoryUrl', `an https: URL, or one of ${Object.keys(DIRECTORIES).join(', ')}`);
-}
-
-function parseChallenges(challenges: AcmeOptions['challenges']): readonly AcmeChallenge[] | undefined {
-  if (challenges === undefined) return undefined;
-  const list: readonly unknown[] = Array.isArray(challenges) ? challenges : [];
-  const known = CHALLENGES.filter((type) => list.includes(type));
-  const isKnown = list.length > 0 && list.every((type) => CHALLENGES.some((challenge) => challenge === type));
-  if (isKnown) return known.sort((one, other) => list.indexOf(one) - list.indexOf(other));
-  throw invalid('challenges', `an array of ${CHALLENGES.join(' and ')}`);
 }
 
 function parseKeyType(keyType: AcmeKeyType = 'ecdsa-p256'): AcmeKeyType {

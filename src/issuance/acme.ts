@@ -119,19 +119,19 @@ class OrderingSource implements AcmeSource {
   }
 
   async manage(domains: AcmeDomains): Promise<void> {
-    const lists = parseDomains(domains, 'manage');
+    const lists = parseDomains(domains, this.#options, 'manage');
     for (const names of lists) this.#wanted.set(idOf(names), names);
     await Promise.all(lists.map(async (names) => this.#upkeep?.managed.manage(names)));
   }
 
   async unmanage(domains: AcmeDomains): Promise<void> {
-    const lists = parseDomains(domains, 'unmanage');
+    const lists = parseDomains(domains, this.#options, 'unmanage');
     for (const names of lists) this.#wanted.delete(idOf(names));
     await Promise.all(lists.map(async (names) => this.#upkeep?.managed.unmanage(names)));
   }
 
   async revoke(name: string): Promise<void> {
-    const [[serverName = ''] = []] = parseDomains([name], 'revoke');
+    const [[serverName = ''] = []] = parseDomains([name], this.#options, 'revoke');
     if (this.#upkeep === undefined)
       throw new TlsmithError('NOT_STARTED', 'revoke was used before the server had started.');
     await this.#upkeep.revoke(serverName);

@@ -1,9 +1,10 @@
 // The options of acme(): what is accepted, what it becomes, and what is refused by name.
 import { describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
-import { acme, type AcmeOptions } from '../../src/index.js';
+import { acme, type AcmeOptions, dns01, type DnsSolver } from '../../src/index.js';
 import { parseAcmeOptions } from '../../src/issuance/acme-options.js';
 
+const dns = dns01({ present: () => undefined, cleanUp: () => undefined });
 const agreed = { termsOfServiceAgreed: true } as const;
 
 describe('Domains', () => {
@@ -60,7 +61,13 @@ describe('acme() refuses', () => {
     ['renewal.fractionLeft', { renewal: { fractionLeft: 1 } }],
     ['renewal.fraction', { renewal: { fraction: 0.5 } }],
     ['domain', { domain: 'a.test' }],
-    ['profile', { profile: 'shortlived' }],
+    ['present', { challenges: [{ type: 'dns-01' }] }],
+    ['challenges', { challenges: [dns, dns] }],
+    ['profile', { profile: '' }],
+    ['profile', { profile: null }],
+    ['profile', { profile: { prefer: 'a', require: 'b' } }],
+    ['profile', { profile: { require: 7 } }],
+    ['profile', { profile: { wanted: 'a' } }],
     ['onDemand', { onDemand: {} }],
   ])('a wrong `%s`: %j', (option, wrong) => {
     const options = { ...agreed, domains: 'a.test', ...wrong } as AcmeOptions;
@@ -98,4 +105,26 @@ describe('A directory', () => {
     const options = { ...agreed, domains: 'a.test', ...(directoryUrl === undefined ? {} : { directoryUrl }) };
     expect(parseAcmeOptions(options).directoryUrl).toBe(expected);
   });
+});
+
+describe('A wildcard', () => {
+  it('is a name where records can be set', async () => {
+    const domains = [['a.test', '*.a.test']];
+    expect(parseAcmeOptions({ ...agreed, domains, challenges: [dns] }).domains).toEqual(domains);
+    await acme({ ...agreed, domains: [], challenges: ['http-01', dns] }).manage('*.a.test');
+  });
+
+  it.each(['manage', 'unmanage', 'revoke'] as const)('is refused by %s() elsewhere', async (method) => {
+    const source = acme({ ...agreed, domains: [], challenges: ['http-01'] });
+    await expect(source[method]('*.a.test')).rejects.toThrow('dns01(solver)');
+  });
+});
+
+describe('dns01()', () => {
+  it.each([[undefined], [null], [{ present: () => undefined }], [{ cleanUp: () => undefined }]])(
+    'refuses %j as a solver',
+    (solver) => {
+      expect(() => dns01(solver as unknown as DnsSolver)).toThrow(TypeError);
+    },
+  );
 });

@@ -1,13 +1,19 @@
 /**
- * A front to Pebble that a test can speak through: it passes every request on and writes it down, and answers in
- * Pebble's place what the test has scripted. Pebble takes its own address from the Host header, so that all its URLs
- * lead through here. Knows nothing of the library.
+ * A front to Pebble that a test can speak through: it passes every request on and writes it down, answers in Pebble's
+ * place what the test has scripted, and has renewal information and profiles where the test wants them. Pebble takes
+ * its own address from the Host header, so that all its URLs lead through here. Knows nothing of the library.
  */
 import { once } from 'node:events';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { createServer, request as httpsRequest, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import {
+  AuthorityBooks,
+  type AuthorityFeatures,
+  type FeatureAnswer,
+  type RecordedOrder,
+} from './authority-features.js';
 import { testCa } from './certificates.js';
 import type { Pebble } from './pebble.js';
 
@@ -39,13 +45,21 @@ export interface PebbleFront {
   readonly directoryUrl: string;
   /** All requests, in order. */
   readonly requests: SeenRequest[];
+  /** Orders as they were asked for, in order, also refused ones. */
+  readonly orders: RecordedOrder[];
+  /** What it has besides Pebble. */
+  readonly features: AuthorityFeatures;
   /** Asked about every request. */
   intercept: Interception;
   stop(): Promise<void>;
 }
 
 /** Opens one before `pebble`. Its certificate is of the same root as Pebble's own. */
-export async function startPebbleFront(pebble: Pebble): Promise<PebbleFront> {
+export async function startPebbleFront(
+  pebble: Pebble,
+  features: AuthorityFeatures = {},
+): Promise<PebbleFront> {
+  const books = new AuthorityBooks(features);
   const { cert, key } = await (await testCa()).issue({ names: ['127.0.0.1', 'localhost'] });
   const sockets = new Set<Socket>();
   const requests: SeenRequest[] = [];
@@ -58,9 +72,10 @@ export async function startPebbleFront(pebble: Pebble): Promise<PebbleFront> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const front: PebbleFront = {
-    directoryUrl: `https://127.0.0.1:${(server.address() as AddressInfo).port}/dir`,
-    requests,
+    directoryUrl: `${origin}/dir`,
+    ...{ requests, orders: books.orders, features },
     intercept: () => undefined,
     stop: async () => {
       const closed = once(server, 'close');
@@ -79,11 +94,16 @@ export async function startPebbleFront(pebble: Pebble): Promise<PebbleFront> {
       incoming.socket.destroy();
       return;
     }
-    if (answer === undefined) seen.status = await passOn(incoming, body, { response, pebble });
-    else {
+    if (answer !== undefined) {
       seen.status = answer.status;
       send(response, answer);
+      return;
     }
+    const received = books.answer(seen) ?? (await passOn(incoming, body, pebble));
+    const noted = await books.noted(seen, received, origin);
+    seen.status = received.status;
+    response.writeHead(received.status, { ...received.headers, 'content-length': Buffer.byteLength(noted) });
+    response.end(noted);
   };
   return front;
 }
@@ -118,8 +138,8 @@ function send(response: ServerResponse, { status, headers, body = '' }: Scripted
 async function passOn(
   { method, url = '', headers }: IncomingMessage,
   body: string,
-  { response, pebble }: { response: ServerResponse; pebble: Pebble },
-): Promise<number> {
+  pebble: Pebble,
+): Promise<FeatureAnswer> {
   const { hostname, port } = new URL(pebble.directoryUrl);
   const onward = httpsRequest({
     ...{ hostname, port, method, path: url, headers, ca: pebble.serverCa, agent: false },
@@ -130,7 +150,5 @@ async function passOn(
   const received = await text(answer);
   delete answered.connection;
   delete answered['transfer-encoding'];
-  response.writeHead(statusCode, { ...answered, 'content-length': Buffer.byteLength(received) });
-  response.end(received);
-  return statusCode;
+  return { status: statusCode, headers: answered as Record<string, string>, body: received };
 }
