@@ -26,7 +26,8 @@ export function pollDelayMs(header: string | undefined, now: number): number {
   return Math.max(0, (headerInstant(header, now) ?? now) - now);
 }
 
-function headerInstant(header: string | undefined, now: number): number | undefined {
+/** What the header says, milliseconds since the epoch; undefined when it is missing or says nothing. */
+export function headerInstant(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d+$/.test(header.trim())) return now + Number(header) * 1_000;
   // Date.parse takes nearly anything for a date, `-5` among it.

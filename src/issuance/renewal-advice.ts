@@ -5,7 +5,7 @@
 import type { RenewalInfo } from '../acme/renewal-info.js';
 import type { Clock } from '../clock.js';
 import type { Credential } from '../credential/credential.js';
-import { codeOf, messageOf } from '../errors.js';
+import { codeOf, isTlsmithError, messageOf } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { RandomShare } from './random-share.js';
 import type { RenewalInstant } from './renewal-schedule.js';
@@ -18,6 +18,10 @@ const AFTER_FAULT_MS = 6 * HOUR_MS;
 /** The same for faults that pass: doubled each time, up to the above. */
 const FIRST_RETRY_MS = 60_000;
 const PASSING = new Set(['ACME_UNREACHABLE', 'ACME_SERVER_ERROR', 'ACME_RATE_LIMITED']);
+/** §4.3.3 counts these among the faults that may last. */
+const LASTING_CAUSES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL']);
+/** What an error may ask for. */
+const LONGEST_WAIT_MS = 24 * HOUR_MS;
 
 /** What the advice is made with. */
 export interface AdviceTools {
@@ -41,6 +45,8 @@ interface Advice {
   readonly window?: { readonly start: number; readonly end: number; readonly explanationUrl?: string };
   /** Chosen at random in the window, once for each window: choosing again and again would favour its beginning. */
   readonly selected?: number;
+  /** How far the issuer's clock, by which window and instant are, is ahead of this machine's; 0 if absent. */
+  readonly clockAheadMs?: number;
 }
 
 /** The issuer's advice on one certificate. */
@@ -67,7 +73,8 @@ export class RenewalAdvice {
     const advice = this.#of(credential);
     if (advice?.selected === undefined) return undefined;
     const url = advice.window?.explanationUrl;
-    return { at: advice.selected, why: `asked for by the issuer${url === undefined ? '' : ` (${url})`}` };
+    const at = advice.selected - (advice.clockAheadMs ?? 0);
+    return { at, why: `asked for by the issuer${url === undefined ? '' : ` (${url})`}` };
   }
 
   /** When to ask next about `credential`; infinity when never. */
@@ -115,11 +122,11 @@ export class RenewalAdvice {
       this.#advice = { certificate, askAgainAt: clock.now() + AFTER_FAULT_MS };
       return;
     }
-    const { askAgainAt, ...window } = info;
+    const { askAgainAt, clockAheadMs = 0, ...window } = info;
     const before = this.#of(credential);
     const isSame = before?.window?.start === window.start && before.window.end === window.end;
     const selected = isSame && before.selected !== undefined ? before.selected : this.#instantIn(window);
-    this.#advice = { certificate, askAgainAt, window, selected };
+    this.#advice = { certificate, askAgainAt, window, selected, clockAheadMs };
     if (before?.window === undefined || isSame) return;
     logger.warn(
       { names: credential.names, explanationUrl: window.explanationUrl },
@@ -130,11 +137,16 @@ export class RenewalAdvice {
   /** What was known goes on to count. */
   #putOff(credential: Credential, error: unknown): void {
     const { clock, logger } = this.#tools;
-    const isPassing = PASSING.has(codeOf(error) ?? '');
-    const waitMs = isPassing ? FIRST_RETRY_MS * 2 ** Math.min(this.#faults - 1, 10) : AFTER_FAULT_MS;
-    const askAgainAt = clock.now() + Math.min(waitMs, AFTER_FAULT_MS);
+    const now = clock.now();
+    const wanted = Math.min(retryAfterOf(error), now + LONGEST_WAIT_MS);
+    const askAgainAt = Math.max(wanted, now + this.#pauseMs(error));
     this.#advice = { ...this.#of(credential), certificate: credential.fingerprint256, askAgainAt };
     logger.debug({ names: credential.names }, `The issuer did not say when to renew: ${messageOf(error)}`);
+  }
+
+  #pauseMs(error: unknown): number {
+    if (!isPassing(error)) return AFTER_FAULT_MS;
+    return Math.min(FIRST_RETRY_MS * 2 ** Math.min(this.#faults - 1, 10), AFTER_FAULT_MS);
   }
 
   #instantIn({ start, end }: { readonly start: number; readonly end: number }): number {
@@ -146,17 +158,28 @@ export class RenewalAdvice {
   }
 }
 
+function isPassing(error: unknown): boolean {
+  if (!PASSING.has(codeOf(error) ?? '')) return false;
+  return !LASTING_CAUSES.has(codeOf((error as Error).cause) ?? '');
+}
+
+function retryAfterOf(error: unknown): number {
+  const retryAfter = isTlsmithError(error) ? error['retryAfter'] : undefined;
+  return typeof retryAfter === 'number' ? retryAfter : 0;
+}
+
 function encode(advice: Advice | undefined): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ format: FORMAT, ...advice }));
 }
 
 function decode(bytes: Uint8Array): Advice | undefined {
-  const { format, certificate, askAgainAt, window, selected } = parseRecord(bytes);
+  const { format, certificate, askAgainAt, window, selected, clockAheadMs } = parseRecord(bytes);
   if (format !== FORMAT || typeof certificate !== 'string' || typeof askAgainAt !== 'number')
     return undefined;
   const { start, end, explanationUrl } = (window ?? {}) as Record<string, unknown>;
   if (typeof start !== 'number' || typeof end !== 'number' || typeof selected !== 'number')
     return { certificate, askAgainAt };
   const url = typeof explanationUrl === 'string' ? { explanationUrl } : {};
-  return { certificate, askAgainAt, window: { start, end, ...url }, selected };
+  const ahead = typeof clockAheadMs === 'number' ? { clockAheadMs } : {};
+  return { certificate, askAgainAt, window: { start, end, ...url }, selected, ...ahead };
 }

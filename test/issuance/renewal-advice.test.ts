@@ -124,6 +124,44 @@ describe('An issuer that says when to renew', () => {
     expect(fixture.asked).toHaveLength(1);
   });
 
+  it.each(['ECONNREFUSED', 'ENOTFOUND'])(
+    'that cannot be found (%s) is left alone for six hours',
+    async (code) => {
+      const cause = Object.assign(new Error('no'), { code });
+      const fixture = await advised(() => new TlsmithError('ACME_UNREACHABLE', 'no way', { cause }));
+      await fixture.clock.advance(5.9 * HOUR_MS);
+      expect(fixture.asked).toHaveLength(1);
+    },
+  );
+
+  it.each([
+    [2, 2],
+    [100, 24],
+  ])('that wants to be left alone for %d hours is, for %d', async (wantedHours, hours) => {
+    const fixture = await advised(
+      (now) => new TlsmithError('ACME_RATE_LIMITED', 'later', { retryAfter: now + wantedHours * HOUR_MS }),
+    );
+    await fixture.clock.advance((hours - 0.1) * HOUR_MS);
+    expect(fixture.asked).toHaveLength(1);
+    await fixture.clock.advance(0.2 * HOUR_MS);
+    expect(fixture.asked).toHaveLength(2);
+  });
+
+  it('is believed about the time: its window is over for a machine whose clock is slow', async () => {
+    const aheadBy = (clockAheadMs: number): Answer => {
+      return (now) => ({
+        ...{ start: now + 2 * DAY_MS, end: now + 2 * DAY_MS + HOUR_MS },
+        ...{ askAgainAt: now + 12 * HOUR_MS, clockAheadMs },
+      });
+    };
+    const slow = await advised(aheadBy(3 * DAY_MS));
+    await slow.clock.advance(1.1 * HOUR_MS);
+    expect(slow.issuer.requests).toHaveLength(2);
+    const right = await advised(aheadBy(0));
+    await right.clock.advance(1.1 * HOUR_MS);
+    expect(right.issuer.requests).toHaveLength(1);
+  });
+
   it('is not asked again because of a restart, and its instant stays', async () => {
     const before = await advised((now) => ({
       start: now + 10 * DAY_MS,
