@@ -1,5 +1,6 @@
 /** The options of `createSecureServer`, and what parse-options.ts makes of them. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressList } from './address-list.js';
 import type { Clock } from './clock.js';
 import type { TlsBaseline, TlsSettings } from './handshake/tls-settings.js';
 import type { RedirectStatus } from './http/redirect.js';
@@ -75,6 +76,19 @@ export interface SecureServerOptions {
    * @defaultValue the port of the first TLS listener
    */
   readonly publicUrl?: string | URL;
+  /**
+   * Who may connect to the TLS port, in CIDR notation: `['172.16.0.0/24', 'fd00::/8', '192.0.2.1']`. Others are dropped
+   * before their first byte is read. With `proxyProtocol` it is the client's address that counts, as the header tells it.
+   * Unix sockets are decided on by their file mode. On the companion listener others get ACME answers only.
+   * @defaultValue everybody
+   */
+  readonly allowPeers?: readonly string[];
+  /**
+   * The proxies in front that send a PROXY header (version 1 or 2), in CIDR notation. From them it is required, from all
+   * others refused; the client it tells of is the `remoteAddress` and `remotePort` of the TLS socket.
+   * @defaultValue none
+   */
+  readonly proxyProtocol?: { readonly from: readonly string[] };
   /** The shared default of all managed sources; made by `fileStorage()` when one needs it. */
   readonly storage?: Storage;
   /**
@@ -121,6 +135,9 @@ export interface ServerSettings {
   readonly defaultName: string | undefined;
   readonly tls: TlsSettings;
   readonly publicUrl: URL | undefined;
+  readonly allowedPeers: AddressList | undefined;
+  /** The peers that must send a PROXY header. */
+  readonly proxies: AddressList | undefined;
   readonly sharedStorage: Storage | undefined;
   readonly isStrict: boolean;
   readonly rotateTicketKeysEveryMs: number;

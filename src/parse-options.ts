@@ -1,4 +1,5 @@
 /** Options parsed at the door into a complete object. Misuse is a TypeError that names the option. */
+import { AddressList, isNetwork } from './address-list.js';
 import { type Clock, systemClock } from './clock.js';
 import { normalizeConfiguredName } from './credential/server-name.js';
 import { messageOf } from './errors.js';
@@ -29,6 +30,8 @@ const KNOWN_OPTIONS: readonly (keyof SecureServerOptions)[] = [
   'ciphers',
   'groups',
   'publicUrl',
+  'allowPeers',
+  'proxyProtocol',
   'storage',
   'strict',
   'sessionTickets',
@@ -37,6 +40,7 @@ const KNOWN_OPTIONS: readonly (keyof SecureServerOptions)[] = [
   'clock',
 ];
 const KNOWN_HTTP_OPTIONS: readonly (keyof HttpListenerOptions)[] = ['port', 'host', 'redirect', 'handler'];
+const KNOWN_PROXY_OPTIONS = ['from'];
 const KNOWN_TICKET_OPTIONS = ['rotateEveryMs'];
 
 const TWELVE_HOURS_MS = 43_200_000;
@@ -62,6 +66,8 @@ export function parseOptions(options: SecureServerOptions): ServerSettings {
     defaultName: parseDefaultName(options.defaultName),
     tls: parseTls(options, tickets.isOn),
     publicUrl: parsePublicUrl(options.publicUrl),
+    allowedPeers: parseNetworks(options.allowPeers, 'allowPeers'),
+    proxies: parseProxyProtocol(options.proxyProtocol),
     sharedStorage: parseStorage(options.storage),
     isStrict: parseBoolean(options.strict, 'strict'),
     rotateTicketKeysEveryMs: tickets.rotateEveryMs,
@@ -148,6 +154,26 @@ function parsePublicUrl(url: string | URL | undefined): URL | undefined {
   if (!URL.canParse(String(url)) || new URL(String(url)).protocol !== 'https:')
     throw invalid('publicUrl', 'an https: URL');
   return new URL(String(url));
+}
+
+function parseProxyProtocol(proxyProtocol: SecureServerOptions['proxyProtocol']): AddressList | undefined {
+  if (proxyProtocol === undefined) return undefined;
+  if (!isRecord(proxyProtocol)) throw invalid('proxyProtocol', "an object such as { from: ['10.0.0.5'] }");
+  assertKnownOptions(CALLER, proxyProtocol, { known: KNOWN_PROXY_OPTIONS, prefix: 'proxyProtocol.' });
+  const from = Reflect.get(proxyProtocol, 'from') as readonly string[] | undefined;
+  if (from === undefined) throw invalid('proxyProtocol.from', 'given: the addresses of the proxies in front');
+  return parseNetworks(from, 'proxyProtocol.from');
+}
+
+function parseNetworks(networks: readonly string[] | undefined, option: string): AddressList | undefined {
+  if (networks === undefined) return undefined;
+  if (!Array.isArray(networks) || networks.length === 0)
+    throw invalid(option, "an array of addresses in CIDR notation, and not empty, such as ['10.0.0.0/8']");
+  for (const [index, network] of (networks as unknown[]).entries()) {
+    if (typeof network !== 'string' || !isNetwork(network))
+      throw invalid(`${option}[${index}]`, 'an IP address or a network in CIDR notation');
+  }
+  return new AddressList(networks);
 }
 
 function parseSessionTickets(tickets: SecureServerOptions['sessionTickets']): {

@@ -10,6 +10,7 @@ import { codeOf, isTlsmithError, messageOf, TlsmithError } from './errors.js';
 import type { CertificateEvent, ExpiryEvent, FailedEvent, SecureServerEvents } from './events.js';
 import { findingKey } from './handshake/open-findings.js';
 import { FailedHandshakes } from './failed-handshakes.js';
+import type { AdmissionRefusalCode } from './admission/admission.js';
 import type { RefusalCode, RefusalFacts } from './handshake/connection-router.js';
 import type { Logger } from './logger.js';
 import { Counters } from './metrics.js';
@@ -22,6 +23,14 @@ const KEPT_FINDINGS = 1_000;
 const DAY_MS = 86_400_000;
 const UNKNOWN_NAME_HINT =
   'If the name is yours, add it to a certificate, or a certificate for it to a source; if not, somebody points its DNS here or scans.';
+
+const HINTS: Readonly<Partial<Record<RefusalCode | AdmissionRefusalCode, string>>> = {
+  PEER_NOT_ALLOWED: 'If the client is to be let in, add its address or network to `allowPeers`.',
+  PROXY_HEADER_INVALID: 'See what sends it; if it is no proxy, take its address out of `proxyProtocol.from`.',
+  PROXY_HEADER_MISSING:
+    'Make the proxy send a PROXY header (nginx: proxy_protocol on; haproxy: send-proxy-v2), or take its address out of `proxyProtocol.from`.',
+  PROXY_HEADER_UNEXPECTED: 'If the peer is a proxy of yours, add its address to `proxyProtocol.from`.',
+};
 
 /** Hands an event to whoever listens; never throws. */
 export type Emit = <Name extends keyof SecureServerEvents>(
@@ -163,7 +172,7 @@ export class Reporter {
   }
 
   /** Tells of a connection that was turned away before its handshake. */
-  refused(code: RefusalCode, facts: RefusalFacts): void {
+  refused(code: RefusalCode | AdmissionRefusalCode, facts: RefusalFacts): void {
     this.counters.handshakes.increment(code);
     const { cause, ...known } = facts;
     const { serverName, reason } = facts;
@@ -179,8 +188,8 @@ export class Reporter {
     // Port scans and health checks are everybody's weather; a name without certificate is somebody's mistake.
     const level = code.startsWith('CLIENT_HELLO') ? 'info' : 'warn';
     const kind = code === 'SERVER_NAME_UNKNOWN' ? `${code} (none sent)` : code;
-    const hint = kind === code ? {} : { hint: 'Set defaultName to the name that such clients get.' };
-    this.#repeated.write(level, kind, [{ code, ...known, ...hint }, message]);
+    const hint = kind === code ? HINTS[code] : 'Set defaultName to the name that such clients get.';
+    this.#repeated.write(level, kind, [{ code, ...known, ...(hint === undefined ? {} : { hint }) }, message]);
   }
 
   /** Tells of a name that no certificate covers and whose clients get the default one. */

@@ -80,7 +80,7 @@ export class ServerAddresses implements ServerOpenings {
     const stops = this.#stops;
     const companion = (this.#companion ??= openHttpListener(
       { port, host },
-      this.#core.plainOptions(this.#plainAction(frontend)),
+      { ...this.#core.plainOptions(this.#plainAction(frontend)), allowed: this.#core.settings.allowedPeers },
     ));
     try {
       const listener = await companion;

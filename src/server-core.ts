@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TlsOptions, TLSSocket } from 'node:tls';
+import { Admission, showSameClient } from './admission/admission.js';
 import type { AttachableServer } from './application/application.js';
 import { Frontend, type FrontendOptions } from './application/frontend.js';
 import { Certificates } from './certificates.js';
@@ -17,8 +18,9 @@ import { plainHttpReceiver } from './http/plain-http.js';
 import { type PlainAction, plainListener, type PlainListenerOptions } from './http/plain-listener.js';
 import { Listeners } from './listening/listeners.js';
 import type { ServerSettings } from './options.js';
+import { OwnChecks } from './own-checks.js';
 import type { Reporter } from './reporter.js';
-import { fingerprintServedFor, isCheckable, servedDiffers } from './served-check.js';
+import { isCheckable } from './served-check.js';
 import type { CertificateSource } from './sources/certificate-source.js';
 import { handshakeFacts } from './start-line.js';
 import type { Storage } from './storage/storage.js';
@@ -47,14 +49,17 @@ export class ServerCore {
   /** The latest start, however it ends. */
   #starting: Promise<unknown> = Promise.resolve();
   #stops = 0;
-  /** Client ports of our own checks of what is served. */
-  readonly #checkPorts = new Set<number>();
+  readonly #ownChecks: OwnChecks;
+  /** Undefined when everybody is let in, and nobody speaks the PROXY protocol. */
+  readonly #admission: Admission | undefined;
   readonly #onIdle = new Set<() => void>();
 
   constructor({ settings, sources, storage }: ServerParts, reporter: Reporter) {
     this.settings = settings;
     this.reporter = reporter;
     this.#ticketKeys = new TicketKeys(settings.clock, settings.rotateTicketKeysEveryMs);
+    this.#ownChecks = new OwnChecks(settings.proxies);
+    this.#admission = this.#createAdmission();
     this.certificates = new Certificates({
       ...settings,
       sources,
@@ -73,6 +78,7 @@ export class ServerCore {
       clock: settings.clock,
       refusesUnknownNames: settings.refusesUnknownNames,
       plainHttp: this.#plainHttp(),
+      ...(settings.proxies === undefined ? {} : { showClient: showSameClient }),
       refused: (code, facts) => {
         const isRedirected = settings.plainHttp === 'redirect';
         if (code === 'TLS_PLAIN_HTTP_ON_TLS_PORT') reporter.plainHttp(facts.remoteAddress, { isRedirected });
@@ -98,6 +104,7 @@ export class ServerCore {
   async #start(stops: number): Promise<void> {
     if (stops !== this.#stops) throw givenUp();
     this.reporter.clear();
+    await this.#admission?.load();
     await this.certificates.start();
     if (stops !== this.#stops) {
       // The sources have been closed by stop(); what the end of the start has set up goes as well.
@@ -130,7 +137,8 @@ export class ServerCore {
       ticketKeys: this.#ticketKeys,
       sessionIdContext: SESSION_ID_CONTEXT,
       started,
-      isOwnCheck: (socket) => this.#checkPorts.size > 0 && this.#checkPorts.has(socket.remotePort ?? 0),
+      admission: this.#admission,
+      isOwnCheck: (socket) => this.#ownChecks.isOne(socket),
       onHandshake: settings.logsHandshakes ? this.#logHandshake : undefined,
     });
   }
@@ -193,19 +201,21 @@ export class ServerCore {
     );
     // Until the start is complete connections wait for it, our own as well.
     if (!this.#isStarted || listener === undefined || !isCheckable(serverName)) return;
-    let port: number | undefined;
-    try {
-      const served = await fingerprintServedFor(serverName, {
-        listener,
-        onConnect: (socket) => {
-          port = socket.localPort;
-          if (port !== undefined) this.#checkPorts.add(port);
-        },
-      });
-      if (served !== fingerprint256) throw servedDiffers(serverName, fingerprint256, served);
-    } finally {
-      if (port !== undefined) this.#checkPorts.delete(port);
-    }
+    await this.#ownChecks.verify({ serverName, fingerprint256, listener });
+  }
+
+  #createAdmission(): Admission | undefined {
+    const { allowedPeers, proxies, clock } = this.settings;
+    if (allowedPeers === undefined && proxies === undefined) return undefined;
+    return new Admission({
+      allowed: allowedPeers,
+      proxies,
+      clock,
+      refused: (code, facts) => {
+        this.reporter.refused(code, facts);
+      },
+      isOwnCheck: (socket) => this.#ownChecks.willBeOne(socket),
+    });
   }
 
   readonly #logHandshake = (socket: TLSSocket): void => {

@@ -30,8 +30,10 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
     ...['sources/certificate-source', 'storage/storage', 'x509/'],
   ],
   listening: ['clock', 'errors', 'sources/certificate-source'],
-  http: ['clock', 'credential/server-name', 'listening/'],
-  application: ['clock', 'handshake/', 'listening/draining', 'reporter'],
+  http: ['address-list', 'clock', 'credential/server-name', 'listening/'],
+  // Who is let in, before the handshake.
+  admission: ['address-list', 'clock'],
+  application: ['admission/admission', 'clock', 'handshake/', 'listening/draining', 'reporter'],
   testing: ['errors', 'storage/storage'],
 };
 

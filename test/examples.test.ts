@@ -7,7 +7,7 @@ import { X509Certificate } from 'node:crypto';
 import { access, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
@@ -39,6 +39,16 @@ describe('An example serves a page and ends by itself:', () => {
   it('hello.ts', () =>
     running('hello.ts', async ({ port }) => {
       expect(await page(port, { path: '/there' })).toBe('Hello, you asked for /there\n');
+    }));
+
+  it('proxy-protocol.ts, and says who the client of the proxy is', () =>
+    running('proxy-protocol.ts', async ({ port }) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.write('PROXY TCP4 172.16.0.9 192.0.2.1 4711 443\r\n');
+      const options = { socket, servername: 'localhost', rejectUnauthorized: false };
+      const client = connectTls(options);
+      client.end('GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+      expect(await text(client)).toContain('Hello, 172.16.0.9\n');
     }));
 
   it('express.ts, where the app knows that it is behind TLS', () =>

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { Admission } from '../admission/admission.js';
 import type { Clock } from '../clock.js';
 import type { ConnectionRouter } from '../handshake/connection-router.js';
 import type { TicketKeys } from '../handshake/ticket-keys.js';
@@ -23,6 +24,8 @@ export interface FrontendOptions {
   readonly sessionIdContext: string;
   readonly reporter: Reporter;
   readonly clock: Clock;
+  /** Decides who is let in; undefined = everybody. */
+  readonly admission: Admission | undefined;
   /** What a connection has to wait for; `closed` when it comes after the end. */
   readonly started: () => Promise<unknown> | 'started' | 'closed';
   /** Whether a connection is the server's own check of what it serves. */
@@ -73,23 +76,44 @@ export class Frontend {
 
   /** Takes a raw connection, from the application's own listener or another one. */
   readonly accept = (socket: Socket): void => {
-    const started = this.#options.started();
-    if (started === 'started') this.#options.router.accept(socket, this.#servers);
-    else if (started === 'closed') socket.destroy();
+    const { admission } = this.#options;
+    if (admission === undefined) this.#acceptPeer(socket);
     else {
-      this.#waiting.add(socket, started, () => {
-        this.#options.router.accept(socket, this.#servers);
+      admission.admitPeer(socket, () => {
+        this.#acceptPeer(socket);
       });
     }
   };
+
+  #acceptPeer(socket: Socket): void {
+    const started = this.#options.started();
+    if (started === 'started') this.#enter(socket);
+    else if (started === 'closed') socket.destroy();
+    else {
+      this.#waiting.add(socket, started, () => {
+        this.#enter(socket);
+      });
+    }
+  }
+
+  #enter(socket: Socket): void {
+    const { admission, router } = this.#options;
+    if (admission === undefined) router.accept(socket, this.#servers);
+    else {
+      admission.readHeader(socket, () => {
+        router.accept(socket, this.#servers);
+      });
+    }
+  }
 
   /** Stops listening and ends what is idle. */
   drain(clock: Clock): Draining {
     return this.#closer.drain(clock);
   }
 
-  /** Ends connections that wait for a start. */
+  /** Ends connections that wait for a start, or for a PROXY header. */
   destroyWaiting(): void {
+    this.#options.admission?.destroyPending();
     this.#waiting.destroy();
   }
 

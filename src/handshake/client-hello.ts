@@ -11,6 +11,8 @@ export type ClientHelloResult =
   | { readonly kind: 'incomplete' }
   /** Not TLS at all: the first byte starts a word of letters, as an HTTP method does. */
   | { readonly kind: 'plain-text' }
+  /** Not TLS: a header of the PROXY protocol, version 1 or 2. */
+  | { readonly kind: 'proxy-header' }
   | { readonly kind: 'invalid'; readonly reason: string }
   | { readonly kind: 'too-large' };
 
@@ -51,6 +53,9 @@ const TICKET_KEY_NAME_BYTES = 16;
 
 const INCOMPLETE: ClientHelloResult = { kind: 'incomplete' };
 const PLAIN_TEXT: ClientHelloResult = { kind: 'plain-text' };
+const PROXY_HEADER: ClientHelloResult = { kind: 'proxy-header' };
+/** What the headers of versions 1 and 2 begin with; no method of HTTP does. */
+const PROXY_SIGNATURES = ['PROXY ', '\r\n\r\n\0\r\nQUIT\n'].map((signature) => Buffer.from(signature));
 const TOO_LARGE: ClientHelloResult = { kind: 'too-large' };
 
 /** Reads one ClientHello from chunks as they arrive. */
@@ -72,13 +77,21 @@ export class ClientHelloReader {
     this.#append(chunk);
     if (this.#flightLength === 0) return INCOMPLETE;
     const first = this.#flight.readUInt8(0);
-    if (first !== CONTENT_TYPE_HANDSHAKE)
-      return isLetter(first) ? PLAIN_TEXT : invalid('the first byte is no TLS handshake record');
+    if (first !== CONTENT_TYPE_HANDSHAKE) return this.#readOther(first);
     while (this.#flightLength >= this.#needed) {
       const result = this.#readRecord();
       if (result !== undefined) return result;
     }
     return this.#flightLength > LARGEST_FLIGHT ? TOO_LARGE : INCOMPLETE;
+  }
+
+  #readOther(first: number): ClientHelloResult {
+    for (const signature of PROXY_SIGNATURES) {
+      const length = Math.min(signature.length, this.#flightLength);
+      if (signature.compare(this.#flight, 0, length, 0, length) === 0)
+        return length === signature.length ? PROXY_HEADER : INCOMPLETE;
+    }
+    return isLetter(first) ? PLAIN_TEXT : invalid('the first byte is no TLS handshake record');
   }
 
   #append(chunk: Buffer): void {

@@ -19,6 +19,7 @@ import {
   type SelectionOptions,
 } from './credential-resolver.js';
 import { HELLO_TIMEOUT_MS, HelloPhase } from './hello-phase.js';
+import { printable } from './printable-name.js';
 import { readAhead } from './read-ahead.js';
 import type { TlsServers } from './tls-servers.js';
 import { WaitingQueue } from './waiting-queue.js';
@@ -32,6 +33,7 @@ export type RefusalCode = Extract<
   | 'CLIENT_HELLO_INVALID'
   | 'CLIENT_HELLO_TIMEOUT'
   | 'CLIENT_HELLO_TOO_LARGE'
+  | 'PROXY_HEADER_UNEXPECTED'
   | 'SERVER_NAME_INVALID'
   | 'SERVER_NAME_UNKNOWN'
   | 'TLS_PLAIN_HTTP_ON_TLS_PORT'
@@ -47,6 +49,8 @@ export interface RouterOptions {
   readonly refusesUnknownNames: boolean;
   /** Takes over a connection that speaks plain HTTP; its first bytes have been pushed back. */
   readonly plainHttp: (socket: Socket) => void;
+  /** Makes the socket over TLS show the client that a proxy has told of; undefined where there is no proxy. */
+  readonly showClient?: (raw: Socket, socket: TLSSocket) => void;
   /** Told of every connection that is turned away, and why. */
   readonly refused: (code: RefusalCode, facts: RefusalFacts) => void;
   /** Told when the last connection has closed. */
@@ -125,8 +129,9 @@ export class ConnectionRouter {
   secured(socket: TLSSocket): void {
     const raw = rawSocketOf(socket);
     const connection = raw === undefined ? undefined : this.#connections.get(raw);
-    if (connection === undefined) return;
+    if (raw === undefined || connection === undefined) return;
     connection.secured = socket;
+    this.#options.showClient?.(raw, socket);
     // A resumed TLS 1.2 connection does not know its name (nodejs/node#57175); the hello did.
     if (typeof socket.servername !== 'string') socket.servername = connection.serverName ?? false;
   }
@@ -164,6 +169,12 @@ export class ConnectionRouter {
       case 'plain-text':
         this.#turnAway(socket, 'TLS_PLAIN_HTTP_ON_TLS_PORT', { reason: 'the first bytes are no TLS' });
         this.#options.plainHttp(socket);
+        return;
+      case 'proxy-header':
+        this.#turnAway(socket, 'PROXY_HEADER_UNEXPECTED', {
+          reason: 'it begins with a PROXY protocol header',
+        });
+        socket.destroy();
         return;
       case 'too-large':
         this.#refuse(socket, 'decode_error', {
@@ -324,12 +335,4 @@ interface Selected {
 
 interface Refusal extends Omit<RefusalFacts, 'remoteAddress'> {
   readonly code: RefusalCode;
-}
-
-const LONGEST_PRINTED_NAME = 80;
-
-/** A server name as a stranger sent it, made safe for a log line. */
-function printable(serverName = ''): string {
-  const shown = serverName.slice(0, LONGEST_PRINTED_NAME).replace(/[^\x21-\x7e]/g, '?');
-  return serverName.length > LONGEST_PRINTED_NAME ? `${shown}…` : shown;
 }

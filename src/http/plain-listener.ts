@@ -4,6 +4,7 @@
  * sent to the TLS port.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressList } from '../address-list.js';
 import { answerHttp01 } from './http01.js';
 import { httpsPortOf, httpsUrlOf, type HttpsLocation, type RedirectStatus } from './redirect.js';
 
@@ -21,6 +22,8 @@ export interface PlainListenerOptions {
   readonly action: PlainAction;
   readonly location: () => HttpsLocation;
   readonly keyAuthorizationFor: (token: string) => string | undefined;
+  /** The peers that get more than ACME answers; undefined = all. */
+  readonly allowed?: AddressList | undefined;
 }
 
 const HOST_UNKNOWN = 'This server speaks HTTPS, and the request names no host to send you to.';
@@ -34,7 +37,11 @@ export function plainListener(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     if (answerHttp01(request, response, options.keyAuthorizationFor)) return;
-    const { action } = options;
+    const { action, allowed } = options;
+    if (allowed?.has(request.socket.remoteAddress) === false) {
+      request.socket.destroy();
+      return;
+    }
     if (action.type === 'handle') {
       action.handler(request, response);
       return;

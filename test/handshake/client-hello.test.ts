@@ -112,7 +112,22 @@ describe('bytes that are no ClientHello', () => {
     expect(read(Buffer.from('get')).kind).toBe('plain-text');
   });
 
+  it.each(['PROXY ', '\r\n\r\n\0\r\nQUIT\n'])('are a PROXY header when they begin with %j', (signature) => {
+    const bytes = Buffer.from(`${signature}rest`);
+    expect(read(bytes).kind).toBe('proxy-header');
+    for (let length = 1; length < signature.length; length += 1)
+      expect(read(bytes.subarray(0, length)).kind).toBe('incomplete');
+  });
+
+  it.each(['PRI * HTTP/2.0', 'PROPFIND / HTTP/1.1', 'POST / HTTP/1.1', 'PROXYX'])(
+    'are plain text when they only begin like a PROXY header: %s',
+    (line) => {
+      expect(read(Buffer.from(line)).kind).toBe('plain-text');
+    },
+  );
+
   it.each<readonly [string, Buffer]>([
+    ['line breaks', Buffer.from('\r\n\r\nGET / HTTP/1.1')],
     ['another content type', record(message(1, Buffer.alloc(50)), 23)],
     ['a letter that is none', Buffer.from([0x5b])],
     ['a NUL', Buffer.from([0])],

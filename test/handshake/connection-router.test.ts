@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Credential } from '../../src/credential/credential.js';
@@ -371,6 +371,21 @@ describe('the router', () => {
     await handshake(server.port, { servername: 'a.test' });
     await isIdle;
     expect(server.router.size).toBe(0);
+  });
+
+  it('drops a PROXY header that nobody has asked for, without an answer', async () => {
+    const server = await routed([sourceOf(await credentialFor('a.test'))]);
+    expect(await exchange(server.port, Buffer.from('PROXY UNKNOWN\r\n'))).toHaveLength(0);
+    expect(server.refusals).toMatchObject([{ code: 'PROXY_HEADER_UNEXPECTED', remoteAddress: '127.0.0.1' }]);
+  });
+
+  it('lets the client that a proxy has told of be shown', async () => {
+    const shown: [Socket, TLSSocket][] = [];
+    const server = await routed([sourceOf(await credentialFor('a.test'))], {
+      showClient: (raw, socket) => shown.push([raw, socket]),
+    });
+    await handshake(server.port, { servername: 'a.test' });
+    expect(shown).toEqual([[expect.any(Socket), server.secured[0]]]);
   });
 
   it('is not confused by a TLS socket it has never seen', async () => {
