@@ -268,7 +268,7 @@ export const breaks = [
   },
   {
     name: 'raw bytes of strangers reach the log',
-    file: 'src/handshake/connection-router.ts',
+    file: 'src/handshake/printable-name.ts',
     find: ".replace(/[^\\x21-\\x7e]/g, '?')",
     replace: '',
     test: 'test/handshake/connection-router.test.ts',
@@ -532,7 +532,7 @@ export const breaks = [
   },
   {
     name: 'the check of what is served believes anything',
-    file: 'src/server-core.ts',
+    file: 'src/own-checks.ts',
     find: 'if (served !== fingerprint256) throw',
     replace: 'if (served === undefined) throw',
     test: 'test/secure-server.test.ts',
