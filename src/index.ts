@@ -5,7 +5,7 @@
  */
 export { createSecureServer } from './create-secure-server.js';
 export { type CloseOptions, SecureServer, type WaitOptions } from './secure-server.js';
-export { type HttpListenerOptions, type SecureServerOptions } from './options.js';
+export { type HttpListenerOptions, type PolicyOptions, type SecureServerOptions } from './options.js';
 export {
   type AttachableServer,
   type Http2RequestHandler,

@@ -55,6 +55,11 @@ export class Counters {
     'Certificates by what happened to them: loaded, issued, renewed, reloaded or failed.',
     'event',
   );
+  readonly misdirected = new Counter(
+    'tlsmith_misdirected_requests',
+    'Requests answered 421, by the policy of their connection.',
+    'policy',
+  );
 }
 
 /** The OpenMetrics text of counters and certificates. */

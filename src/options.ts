@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressList } from './address-list.js';
 import type { Clock } from './clock.js';
+import type { PolicySettings } from './handshake/policies.js';
 import type { TlsBaseline, TlsSettings } from './handshake/tls-settings.js';
 import type { RedirectStatus } from './http/redirect.js';
 import type { Logger } from './logger.js';
@@ -24,6 +25,30 @@ export interface HttpListenerOptions {
   readonly redirect?: RedirectStatus | false;
   /** Serves plain HTTP when `redirect` is `false`. */
   readonly handler?: (request: IncomingMessage, response: ServerResponse) => unknown;
+}
+
+/** The rules for a name: what is left out is as for the whole server. */
+export interface PolicyOptions {
+  /**
+   * Mozilla's server side TLS guideline: `'intermediate'` (TLS 1.2 and 1.3) or `'modern'` (TLS 1.3 only).
+   * @defaultValue 'intermediate' for the server, the server's for a policy
+   */
+  readonly tlsBaseline?: TlsBaseline;
+  /** Overrides the baseline's lowest version. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** Overrides the baseline's highest version. */
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** Overrides the baseline's ciphers: an OpenSSL cipher list. */
+  readonly ciphers?: string;
+  /** Overrides the key agreement groups, most wanted first, such as `['X25519', 'P-256']`. */
+  readonly groups?: readonly string[];
+  /**
+   * How long a handshake may take from hand-off to secure, in milliseconds; the socket is destroyed then.
+   * @defaultValue 10 000 for the server, the server's for a policy
+   */
+  readonly handshakeTimeoutMs?: number;
+  /** `false` turns resumption off; otherwise the keys rotate as those of the server. */
+  readonly sessionTickets?: false;
 }
 
 /** Options of {@link createSecureServer}. */
@@ -69,6 +94,13 @@ export interface SecureServerOptions {
   readonly ciphers?: string;
   /** Overrides the key agreement groups, most wanted first, such as `['X25519', 'P-256']`. */
   readonly groups?: readonly string[];
+  /**
+   * Names with rules of their own, exact or like `*.example.com` (one level; exact goes first). Each policy has TLS
+   * servers, ticket keys and a session id context of its own behind the same port. A request whose Host or `:authority`
+   * belongs to another policy than the server name of its connection is answered 421 (RFC 9110 §15.5.20) before the
+   * application sees it. Connections without a server name have the default rules, those of this object.
+   */
+  readonly policies?: Readonly<Record<string, PolicyOptions>>;
   /**
    * The public origin, when ports are mapped, or when no TLS listener of ours is open (`tlsOptions`):
    * `https://example.com:8443`. It stands first in `urls`. A redirect takes its port from here and keeps the host that
@@ -134,6 +166,8 @@ export interface ServerSettings {
   readonly refusesUnknownNames: boolean;
   readonly defaultName: string | undefined;
   readonly tls: TlsSettings;
+  /** By normalised name. */
+  readonly policies: ReadonlyMap<string, PolicySettings>;
   readonly publicUrl: URL | undefined;
   readonly allowedPeers: AddressList | undefined;
   /** The peers that must send a PROXY header. */

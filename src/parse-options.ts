@@ -3,7 +3,6 @@ import { AddressList, isNetwork } from './address-list.js';
 import { type Clock, systemClock } from './clock.js';
 import { normalizeConfiguredName } from './credential/server-name.js';
 import { messageOf } from './errors.js';
-import { baselineSettings, refusalOf, type TlsSettings } from './handshake/tls-settings.js';
 import type { RedirectStatus } from './http/redirect.js';
 import { assertKnownOptions } from './known-options.js';
 import { assertPort } from './listening/listen-target.js';
@@ -14,6 +13,9 @@ import type {
   SecureServerOptions,
   ServerSettings,
 } from './options.js';
+import { invalid, isRecord, oneOf, parseBoolean } from './option-values.js';
+import { parsePolicies } from './parse-policies.js';
+import { defaultTls, parseTls } from './parse-tls.js';
 import type { Storage } from './storage/storage.js';
 
 const CALLER = 'createSecureServer';
@@ -29,6 +31,7 @@ const KNOWN_OPTIONS: readonly (keyof SecureServerOptions)[] = [
   'maxVersion',
   'ciphers',
   'groups',
+  'policies',
   'publicUrl',
   'allowPeers',
   'proxyProtocol',
@@ -44,10 +47,7 @@ const KNOWN_PROXY_OPTIONS = ['from'];
 const KNOWN_TICKET_OPTIONS = ['rotateEveryMs'];
 
 const TWELVE_HOURS_MS = 43_200_000;
-const HANDSHAKE_TIMEOUT_MS = 10_000;
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 const HTTP_PORT = 80;
-const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 
 /** @throws `TypeError` naming the option that is misused */
 export function parseOptions(options: SecureServerOptions): ServerSettings {
@@ -58,13 +58,15 @@ export function parseOptions(options: SecureServerOptions): ServerSettings {
   }
   assertKnownOptions(CALLER, options, { known: KNOWN_OPTIONS });
   const tickets = parseSessionTickets(options.sessionTickets);
+  const tls = parseTls(options, { inherited: defaultTls(tickets.isOn) });
   return {
     http: parseHttp(options.http),
     isHttp2: parseBoolean(options.http2, 'http2'),
     plainHttp: oneOf(options.plainHttp, ['redirect', 'explain', 'close'], 'plainHttp') ?? 'explain',
     refusesUnknownNames: oneOf(options.unknownName, ['default', 'reject'], 'unknownName') === 'reject',
     defaultName: parseDefaultName(options.defaultName),
-    tls: parseTls(options, tickets.isOn),
+    tls,
+    policies: parsePolicies(options.policies, { tls }),
     publicUrl: parsePublicUrl(options.publicUrl),
     allowedPeers: parseNetworks(options.allowPeers, 'allowPeers'),
     proxies: parseProxyProtocol(options.proxyProtocol),
@@ -92,53 +94,6 @@ function parseHttp(http: SecureServerOptions['http']): HttpListenerSettings | un
   if (handler !== undefined && redirect !== false)
     throw invalid('http.handler', 'left out unless `http.redirect` is false');
   return { port, host, redirect, handler };
-}
-
-function parseTls(options: SecureServerOptions, hasSessionTickets: boolean): TlsSettings {
-  const baseline = baselineSettings(
-    oneOf(options.tlsBaseline, ['intermediate', 'modern'], 'tlsBaseline') ?? 'intermediate',
-  );
-  const settings: TlsSettings = {
-    minVersion: oneOf(options.minVersion, VERSIONS, 'minVersion') ?? baseline.minVersion,
-    maxVersion: oneOf(options.maxVersion, VERSIONS, 'maxVersion') ?? baseline.maxVersion,
-    ciphers: parseCiphers(options.ciphers) ?? baseline.ciphers,
-    groups: parseGroups(options.groups),
-    handshakeTimeoutMs: parseHandshakeTimeout(options.handshakeTimeoutMs),
-    hasSessionTickets,
-  };
-  assertVersionsMeet(settings, options);
-  if (options.ciphers !== undefined || options.groups !== undefined) assertAccepted(settings);
-  return settings;
-}
-
-function assertAccepted(settings: TlsSettings): void {
-  const refusal = refusalOf(settings);
-  if (refusal !== undefined) {
-    throw new TypeError(
-      `createSecureServer: OpenSSL refuses \`ciphers\` or \`groups\`: ${messageOf(refusal)}.`,
-    );
-  }
-}
-
-function assertVersionsMeet({ minVersion, maxVersion }: TlsSettings, options: SecureServerOptions): void {
-  if (minVersion <= maxVersion) return;
-  if (options.minVersion !== undefined) throw invalid('minVersion', 'no higher than `maxVersion`');
-  throw invalid(
-    'maxVersion',
-    `at least ${minVersion}, the lowest version of \`tlsBaseline\` '${String(options.tlsBaseline)}'`,
-  );
-}
-
-function parseCiphers(ciphers: string | undefined): string | undefined {
-  if (ciphers === undefined || isText(ciphers)) return ciphers;
-  throw invalid('ciphers', 'an OpenSSL cipher list, and not empty');
-}
-
-function parseGroups(groups: readonly string[] | undefined): string | undefined {
-  if (groups === undefined) return undefined;
-  if (!Array.isArray(groups) || groups.length === 0 || !groups.every(isText))
-    throw invalid('groups', 'an array of group names');
-  return groups.join(':');
 }
 
 function parseDefaultName(name: string | undefined): string | undefined {
@@ -249,37 +204,4 @@ function read(value: object, property: string, option: string): unknown {
       { cause: error },
     );
   }
-}
-
-function parseHandshakeTimeout(value = HANDSHAKE_TIMEOUT_MS): number {
-  if (Number.isInteger(value) && value > 0 && value <= LONGEST_TIMEOUT_MS) return value;
-  throw invalid('handshakeTimeoutMs', `a whole number of milliseconds from 1 to ${LONGEST_TIMEOUT_MS}`);
-}
-
-function parseBoolean(value: boolean | undefined, option: string): boolean {
-  if (value === undefined || typeof value === 'boolean') return value ?? false;
-  throw invalid(option, 'true or false');
-}
-
-/** `undefined` is an option left out; `null` is none of the allowed values. */
-function oneOf<Value>(
-  value: Value | undefined,
-  allowed: readonly Value[],
-  option: string,
-): Value | undefined {
-  if (value === undefined || allowed.includes(value)) return value;
-  throw invalid(option, `one of ${allowed.map(String).join(', ')}, not ${String(value)}`);
-}
-
-function invalid(option: string, expected: string): TypeError {
-  return new TypeError(`createSecureServer: \`${option}\` must be ${expected}.`);
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '';
-}
-
-/** For what is typed as an object and may come from JavaScript as anything. */
-function isRecord(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

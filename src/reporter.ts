@@ -212,6 +212,20 @@ export class Reporter {
     ]);
   }
 
+  /** Tells of a request that was answered 421; the name it was for is a stranger's, and so is not printed. */
+  misdirected(policy: string): void {
+    const code = 'REQUEST_MISDIRECTED';
+    this.counters.misdirected.increment(policy);
+    this.#repeated.write('info', `${code} ${policy}`, [
+      {
+        code,
+        policy,
+        hint: 'A browser asks again on a connection of its own; other clients must send the name they connect to.',
+      },
+      `A request was answered 421: its connection has the policy ${policy}, and the name it asks for another one.`,
+    ]);
+  }
+
   /** Tells of a handshake that failed. */
   handshakeFailed(error: unknown, remoteAddress: string | undefined, serverName?: string): void {
     const isTimeout = codeOf(error) === 'ERR_TLS_HANDSHAKE_TIMEOUT';

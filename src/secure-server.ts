@@ -93,6 +93,7 @@ export class SecureServer<
    * Options for `https.createServer`, `http2.createSecureServer`, `tls.createServer`, Fastify's `https` or Vite's
    * `server.https`, when nothing may be attached. docs/frameworks.md says what this mode cannot do.
    * @throws {@link TlsmithError} `NOT_STARTED` before `start()`
+   * @throws `TypeError` with `policies`, which this mode cannot keep apart
    */
   get tlsOptions(): TlsOptions {
     this.#assertStarted('tlsOptions');

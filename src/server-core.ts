@@ -11,7 +11,7 @@ import { Certificates } from './certificates.js';
 import { Challenges } from './handshake/challenges.js';
 import { ConnectionRouter } from './handshake/connection-router.js';
 import { isPromise } from './handshake/credential-resolver.js';
-import { TicketKeys } from './handshake/ticket-keys.js';
+import { Policies } from './handshake/policies.js';
 import { inHandshakeOptions } from './handshake/tls-options.js';
 import { TlsmithError } from './errors.js';
 import { plainHttpReceiver } from './http/plain-http.js';
@@ -24,9 +24,6 @@ import { isCheckable } from './served-check.js';
 import type { CertificateSource } from './sources/certificate-source.js';
 import { handshakeFacts } from './start-line.js';
 import type { Storage } from './storage/storage.js';
-
-/** Keeps sessions of one policy apart from another's. */
-const SESSION_ID_CONTEXT = 'tlsmith:default';
 
 /** What the composition root gives to a server. */
 export interface ServerParts {
@@ -44,7 +41,7 @@ export class ServerCore {
   readonly challenges = new Challenges();
   readonly certificates: Certificates;
   readonly router: ConnectionRouter;
-  readonly #ticketKeys: TicketKeys;
+  readonly #policies: Policies;
   #isStarted = false;
   /** The latest start, however it ends. */
   #starting: Promise<unknown> = Promise.resolve();
@@ -57,9 +54,13 @@ export class ServerCore {
   constructor({ settings, sources, storage }: ServerParts, reporter: Reporter) {
     this.settings = settings;
     this.reporter = reporter;
-    this.#ticketKeys = new TicketKeys(settings.clock, settings.rotateTicketKeysEveryMs);
     this.#ownChecks = new OwnChecks(settings.proxies);
     this.#admission = this.#createAdmission();
+    this.#policies = new Policies({
+      ...settings,
+      defaults: settings,
+      byName: settings.policies,
+    });
     this.certificates = new Certificates({
       ...settings,
       sources,
@@ -111,7 +112,7 @@ export class ServerCore {
       await this.certificates.close();
       throw givenUp();
     }
-    this.#ticketKeys.start();
+    this.#policies.start();
     this.#isStarted = true;
   }
 
@@ -119,7 +120,7 @@ export class ServerCore {
   async stop(): Promise<void> {
     this.#stops += 1;
     this.#isStarted = false;
-    this.#ticketKeys.close();
+    this.#policies.close();
     this.router.close();
     this.listeners.forgetObservers();
     await this.certificates.close();
@@ -133,9 +134,7 @@ export class ServerCore {
       router,
       reporter,
       clock: settings.clock,
-      settings: settings.tls,
-      ticketKeys: this.#ticketKeys,
-      sessionIdContext: SESSION_ID_CONTEXT,
+      policies: this.#policies,
       started,
       admission: this.#admission,
       isOwnCheck: (socket) => this.#ownChecks.isOne(socket),
@@ -145,12 +144,18 @@ export class ServerCore {
 
   /** Options for a server that nothing may be attached to. */
   tlsOptions(): TlsOptions {
+    if (this.#policies.areSeveral) {
+      throw new TypeError(
+        'tlsOptions: a server that nothing is attached to cannot keep `policies` apart: attach() it instead.',
+      );
+    }
     const { certificates, challenges, settings } = this;
+    const { ticketKeys, sessionIdContext } = this.#policies.default;
     const selection = certificates.resolver.default(undefined, { mayWait: false });
     return inHandshakeOptions({
       settings: settings.tls,
-      ticketKeys: this.#ticketKeys,
-      sessionIdContext: SESSION_ID_CONTEXT,
+      ticketKeys,
+      sessionIdContext,
       challenges,
       refusesUnknownNames: settings.refusesUnknownNames,
       resolve: (serverName) => certificates.resolve(serverName),

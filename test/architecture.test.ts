@@ -33,7 +33,10 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
   http: ['address-list', 'clock', 'credential/server-name', 'listening/'],
   // Who is let in, before the handshake.
   admission: ['address-list', 'clock'],
-  application: ['admission/admission', 'clock', 'handshake/', 'listening/draining', 'reporter'],
+  application: [
+    ...['admission/admission', 'clock', 'handshake/', 'http/misdirected', 'http/request-authority'],
+    ...['listening/draining', 'reporter'],
+  ],
   testing: ['errors', 'storage/storage'],
 };
 

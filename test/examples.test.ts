@@ -109,6 +109,21 @@ describe('An example serves a page and ends by itself:', () => {
       session.destroy();
     }));
 
+  it('policies.ts, with other versions for other names', () =>
+    running('policies.ts', async ({ port }) => {
+      expect(await page(port)).toBe(`You reached localhost:${port}\n`);
+      expect(await page(port, { host: 'api.localhost' })).toBe(`You reached api.localhost:${port}\n`);
+      for (const [servername, protocol] of [
+        ['api.localhost', 'TLSv1.3'],
+        ['x.old.localhost', 'TLSv1.2'],
+      ] as const) {
+        const socket = connectTls({ port, host: '127.0.0.1', servername, rejectUnauthorized: false });
+        await once(socket, 'secureConnect');
+        expect(socket.getProtocol()).toBe(protocol);
+        socket.destroy();
+      }
+    }));
+
   it('attach-existing-server.ts, and redirects plain HTTP on the same port', () =>
     running('attach-existing-server.ts', async ({ port }) => {
       expect(await page(port)).toBe('still the same server\n');

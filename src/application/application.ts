@@ -26,8 +26,10 @@ export interface Application {
   readonly server: AttachableServer;
   /** ALPN of the TLS servers in front, most wanted first. */
   readonly protocols: readonly string[] | Uint8Array;
-  /** Gives a connection whose handshake is complete to the application. */
-  forward(socket: TLSSocket): void;
+  /**
+   * Gives a connection whose handshake is complete to the application, or to a guarded form of its server.
+   */
+  forward(socket: TLSSocket, guarded?: AttachableServer): void;
 }
 
 type ConnectionListener = (socket: Socket) => void;
@@ -47,17 +49,19 @@ export function takeOver(server: AttachableServer, accept: ConnectionListener): 
     kind,
     server,
     protocols: protocolsOf(server, kind),
-    forward: (socket) => {
-      if (kind === 'http') own.call(server, socket);
-      else forwardSecure(server, socket);
+    forward: (socket, guarded = server) => {
+      if (kind === 'http') own.call(guarded, socket);
+      else forwardSecure(server, socket, guarded);
     },
   };
 }
 
-function forwardSecure(server: AttachableServer, socket: TLSSocket): void {
+function forwardSecure(server: AttachableServer, socket: TLSSocket, guarded: AttachableServer): void {
   // Without this node 20 and 22 crash when an HTTP/1.1 client meets an allowHTTP1 http2 server.
   Object.assign(socket, { server });
-  server.emit('secureConnection', socket);
+  if (guarded === server) server.emit('secureConnection', socket);
+  // To emit would call them with the server itself, which is what they take requests for.
+  else for (const listener of server.rawListeners('secureConnection')) listener.call(guarded, socket);
 }
 
 function kindOf(server: AttachableServer): ApplicationKind {

@@ -7,21 +7,20 @@ import type { TLSSocket } from 'node:tls';
 import type { Admission } from '../admission/admission.js';
 import type { Clock } from '../clock.js';
 import type { ConnectionRouter } from '../handshake/connection-router.js';
-import type { TicketKeys } from '../handshake/ticket-keys.js';
-import { TlsServers } from '../handshake/tls-servers.js';
-import type { TlsSettings } from '../handshake/tls-settings.js';
+import type { Policies, Policy } from '../handshake/policies.js';
+import { PolicyServers } from '../handshake/policy-servers.js';
+import { type HandshakeServers, TlsServers } from '../handshake/tls-servers.js';
 import type { Reporter } from '../reporter.js';
-import { type Application, type AttachableServer, takeOver } from './application.js';
+import { type Application, type AttachableServer, isHttp, takeOver } from './application.js';
 import type { Draining } from '../listening/draining.js';
 import { ApplicationCloser } from './application-closer.js';
+import { guardedServer } from './guarded-server.js';
 import { WaitingConnections } from './waiting-connections.js';
 
 /** What a frontend needs of its server. */
 export interface FrontendOptions {
   readonly router: ConnectionRouter;
-  readonly settings: TlsSettings;
-  readonly ticketKeys: TicketKeys;
-  readonly sessionIdContext: string;
+  readonly policies: Policies;
   readonly reporter: Reporter;
   readonly clock: Clock;
   /** Decides who is let in; undefined = everybody. */
@@ -38,7 +37,7 @@ export interface FrontendOptions {
 export class Frontend {
   readonly application: Application;
   readonly #options: FrontendOptions;
-  readonly #servers: TlsServers;
+  readonly #servers: HandshakeServers;
   readonly #closer: ApplicationCloser;
   /** Whether node's own code listens for errors of every connection of this kind of application. */
   readonly #hasErrorListener: boolean;
@@ -54,23 +53,10 @@ export class Frontend {
       options.router.destroySilent(this.#servers);
     });
     this.#hasErrorListener = this.application.kind === 'http' || this.application.kind === 'https';
-    const { settings, ticketKeys, sessionIdContext, reporter } = options;
-    this.#servers = new TlsServers({
-      settings,
-      ticketKeys,
-      sessionIdContext,
-      protocols: this.application.protocols,
-      contexts: reporter.counters.contexts,
-      keyShares: reporter.counters.keyShares,
-      listener: {
-        secured: (socket) => {
-          this.#secured(socket);
-        },
-        handshakeFailed: (error, socket) => {
-          this.#handshakeFailed(error, socket);
-        },
-      },
-    });
+    const { policies } = options;
+    this.#servers = policies.areSeveral
+      ? new PolicyServers(policies, (policy) => this.#serversOf(policy, this.#guardedFor(policy)))
+      : this.#serversOf(policies.default, undefined);
     this.#passKeylog(server);
   }
 
@@ -122,9 +108,47 @@ export class Frontend {
     if (this.application.server.listening) this.application.server.close();
   }
 
-  #secured(socket: TLSSocket): void {
-    const { router, reporter, isOwnCheck, onHandshake } = this.#options;
+  #serversOf(policy: Policy, guarded: AttachableServer | undefined): TlsServers {
+    const { contexts, keyShares } = this.#options.reporter.counters;
+    return new TlsServers({
+      settings: policy.tls,
+      ticketKeys: policy.ticketKeys,
+      sessionIdContext: policy.sessionIdContext,
+      protocols: this.application.protocols,
+      contexts,
+      keyShares,
+      listener: {
+        secured: (socket) => {
+          this.#secured(socket, policy, guarded);
+        },
+        handshakeFailed: (error, socket) => {
+          this.#handshakeFailed(error, socket);
+        },
+      },
+    });
+  }
+
+  /** The application as connections of one policy may see it: without the requests for names of others. */
+  #guardedFor(policy: Policy): AttachableServer | undefined {
+    const { policies, reporter } = this.#options;
+    // Of what a raw tls.Server carries nothing is known.
+    if (!isHttp(this.application)) return undefined;
+    return guardedServer(this.application.server, {
+      admits: (name) => name !== undefined && policies.of(name) === policy,
+      refused: () => {
+        reporter.misdirected(policy.name);
+      },
+    });
+  }
+
+  #secured(socket: TLSSocket, policy: Policy, guarded: AttachableServer | undefined): void {
+    const { router, reporter, policies, isOwnCheck, onHandshake } = this.#options;
     router.secured(socket);
+    if (policies.areSeveral && policies.for(serverNameOf(socket)) !== policy) {
+      // The name was changed after the first hello (RFC 8446 §4.1.2 forbids it), to get by its rules.
+      socket.destroy();
+      return;
+    }
     if (isOwnCheck(socket)) {
       socket.destroy();
       return;
@@ -135,7 +159,7 @@ export class Frontend {
     // A raw tls.Server's connections have no error listener; a client's reset must not end the process.
     if (!this.#hasErrorListener) socket.on('error', ignore);
     try {
-      this.application.forward(socket);
+      this.application.forward(socket, guarded);
     } catch (error) {
       socket.destroy();
       reporter.fault('The application threw while taking a connection', error);
@@ -144,8 +168,7 @@ export class Frontend {
 
   #handshakeFailed(error: Error, socket: TLSSocket): void {
     const { reporter, router } = this.#options;
-    const serverName = typeof socket.servername === 'string' ? socket.servername : undefined;
-    reporter.handshakeFailed(error, router.remoteAddressOf(socket), serverName);
+    reporter.handshakeFailed(error, router.remoteAddressOf(socket), serverNameOf(socket));
     // The socket is destroyed already: here it tells the application who it was, no more.
     if (this.application.kind !== 'http') this.#tell('tlsClientError', error, socket);
   }
@@ -172,6 +195,11 @@ export class Frontend {
       if (event === 'keylog') enable();
     });
   }
+}
+
+/** What the client asked for; node has `false` for nothing, and its types say otherwise. */
+function serverNameOf(socket: TLSSocket): string | undefined {
+  return typeof socket.servername === 'string' ? socket.servername : undefined;
 }
 
 function ignore(): void {

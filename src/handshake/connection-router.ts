@@ -21,7 +21,7 @@ import {
 import { HELLO_TIMEOUT_MS, HelloPhase } from './hello-phase.js';
 import { printable } from './printable-name.js';
 import { readAhead } from './read-ahead.js';
-import type { TlsServers } from './tls-servers.js';
+import type { HandshakeServers } from './tls-servers.js';
 import { WaitingQueue } from './waiting-queue.js';
 
 /** What clients without a server name wait for; no server name is empty. */
@@ -101,7 +101,7 @@ export class ConnectionRouter {
   }
 
   /** Takes a raw connection whose handshake is to be completed by one of `servers`. */
-  accept(socket: Socket, servers: TlsServers): void {
+  accept(socket: Socket, servers: HandshakeServers): void {
     // An http.Server accepts half-open connections, but over TLS they would outlive clients that have left.
     socket.allowHalfOpen = false;
     const connection: Connection = {
@@ -144,7 +144,7 @@ export class ConnectionRouter {
   }
 
   /** Ends the connections completed by `servers` whose client has not sent anything since its handshake. */
-  destroySilent(servers: TlsServers): void {
+  destroySilent(servers: HandshakeServers): void {
     for (const { servers: own, secured } of [...this.#connections.values()]) {
       // The bytes of a TLS socket are those after the handshake.
       if (own === servers && secured?.bytesRead === 0) secured.destroy();
@@ -257,7 +257,7 @@ export class ConnectionRouter {
     return { mayWait: this.#queue.hasRoomFor(serverName) };
   }
 
-  #handOff(socket: Socket, servers: TlsServers, { hello, credential }: Selected): void {
+  #handOff(socket: Socket, servers: HandshakeServers, { hello, credential }: Selected): void {
     if (credential === undefined) {
       this.#refuseName(socket, hello.serverName);
       return;
@@ -311,7 +311,7 @@ function rawSocketOf(socket: TLSSocket): Socket | undefined {
 
 /** An open connection. */
 interface Connection {
-  readonly servers: TlsServers;
+  readonly servers: HandshakeServers;
   readonly remoteAddress: string | undefined;
   /** What it asked for, as it was sent. */
   serverName: string | undefined;

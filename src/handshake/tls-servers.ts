@@ -28,6 +28,14 @@ export interface HandshakeListener {
   handshakeFailed(error: Error, socket: TLSSocket): void;
 }
 
+/** What the router hands connections to. */
+export interface HandshakeServers {
+  /** The server that completes this handshake with `credential`. */
+  serverFor(credential: Credential, hello: ClientHello): Server;
+  /** From now on gives the key log lines of every handshake to `onKeylog`; costly, so only done when asked for. */
+  enableKeylog(onKeylog: (line: Buffer, socket: TLSSocket) => void): void;
+}
+
 /** What the servers of a policy are made from. */
 export interface TlsServersOptions {
   readonly settings: TlsSettings;
@@ -44,7 +52,7 @@ export interface TlsServersOptions {
 }
 
 /** A pool of `tls.Server`s by credential. They never listen: connections are handed to them. */
-export class TlsServers {
+export class TlsServers implements HandshakeServers {
   readonly #options: TlsServersOptions;
   #current = new BoundedMap<string, Server>(CACHED_SERVERS);
   /** What was in use before the last rotation: taken back when it is asked for, dropped at the next rotation. */
@@ -63,7 +71,6 @@ export class TlsServers {
     });
   }
 
-  /** The server that completes this handshake with `credential`. */
   serverFor(credential: Credential, hello: ClientHello): Server {
     const { keyShares, ticketKeys } = this.#options;
     const isPostQuantum = this.#takesPostQuantum && hello.offersKeyShareOf(POST_QUANTUM_GROUP_ID);
@@ -75,7 +82,6 @@ export class TlsServers {
     return this.#cached(this.#current, credential, current);
   }
 
-  /** From now on gives the key log lines of every handshake to `onKeylog`; costly, so only done when asked for. */
   enableKeylog(onKeylog: (line: Buffer, socket: TLSSocket) => void): void {
     if (this.#onKeylog !== undefined) return;
     this.#onKeylog = onKeylog;
