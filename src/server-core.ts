@@ -38,7 +38,7 @@ export class ServerCore {
   readonly settings: ServerSettings;
   readonly reporter: Reporter;
   readonly listeners = new Listeners();
-  readonly challenges = new Challenges();
+  readonly challenges: Challenges;
   readonly certificates: Certificates;
   readonly router: ConnectionRouter;
   readonly #policies: Policies;
@@ -54,6 +54,7 @@ export class ServerCore {
   constructor({ settings, sources, storage }: ServerParts, reporter: Reporter) {
     this.settings = settings;
     this.reporter = reporter;
+    this.challenges = new Challenges(settings.clock);
     this.#ownChecks = new OwnChecks(settings.proxies);
     this.#admission = this.#createAdmission();
     this.#policies = new Policies({
@@ -71,6 +72,7 @@ export class ServerCore {
         return this.listeners.addresses;
       },
       answer: (challenge) => this.challenges.add(challenge),
+      answerFrom: (lookup) => this.challenges.addLookup(lookup),
       verifyServed: (serverName, fingerprint256) => this.#verifyServed(serverName, fingerprint256),
     });
     this.router = new ConnectionRouter({
@@ -176,7 +178,8 @@ export class ServerCore {
     return {
       action,
       location: () => ({ port: this.listeners.httpsPort, publicUrl }),
-      keyAuthorizationFor: (token) => this.challenges.keyAuthorizationFor(token),
+      keyAuthorizationFor: (token) =>
+        this.challenges.keyAuthorizationFor(token) ?? this.challenges.keyAuthorizationElsewhere(token),
     };
   }
 

@@ -10,6 +10,7 @@ import { asTlsmithError, type Reporter } from './reporter.js';
 import {
   type CertificateSource,
   type ChallengeAnswer,
+  type ChallengeLookup,
   type ListenerAddress,
   type SourceHost,
   nameOfSource,
@@ -32,6 +33,7 @@ export interface SourceSurroundings {
   readonly inspect: (credential: Credential, origin: InspectedOrigin) => void;
   readonly listeners: (onChange?: () => void) => readonly ListenerAddress[];
   readonly answer: (challenge: ChallengeAnswer) => () => void;
+  readonly answerFrom: (lookup: ChallengeLookup) => () => void;
   readonly verifyServed: (serverName: string, fingerprint256: string) => Promise<void>;
 }
 
@@ -131,8 +133,8 @@ export class SourceSet {
   }
 
   #hostFor(source: CertificateSource): SourceHost {
-    const { clock, logger, isStrict, reporter, storage, changed, inspect, listeners, answer, verifyServed } =
-      this.#surroundings;
+    const { clock, logger, isStrict, reporter, storage, changed, inspect } = this.#surroundings;
+    const { listeners, answer, answerFrom, verifyServed } = this.#surroundings;
     return {
       clock,
       logger,
@@ -154,6 +156,7 @@ export class SourceSet {
       },
       listeners,
       answer,
+      answerFrom,
       verifyServed,
     };
   }

@@ -38,7 +38,9 @@ export class PresentationError extends Error {
 }
 
 /** Both solvers that need nothing but the server's own listeners. */
-export function listenerSolvers(answer: (challenge: ChallengeAnswer) => () => void): readonly Solver[] {
+export function listenerSolvers(
+  answer: (challenge: ChallengeAnswer) => Promise<() => void>,
+): readonly Solver[] {
   return [
     {
       type: 'tls-alpn-01',
@@ -53,8 +55,7 @@ export function listenerSolvers(answer: (challenge: ChallengeAnswer) => () => vo
     },
     {
       type: 'http-01',
-      present: ({ token, keyAuthorization }) =>
-        Promise.resolve(answer({ type: 'http-01', token, keyAuthorization })),
+      present: ({ token, keyAuthorization }) => answer({ type: 'http-01', token, keyAuthorization }),
     },
   ];
 }

@@ -3,9 +3,11 @@
  * a token (RFC 8555 §8.3). Many may be open at once, also several for one identifier (the latest answers).
  */
 import { createServer, type Server } from 'node:tls';
+import { type Clock, systemClock } from '../clock.js';
 import { createCredential, type Credential } from '../credential/credential.js';
 import { normalizeServerName } from '../credential/server-name.js';
-import type { ChallengeAnswer } from '../sources/certificate-source.js';
+import type { ChallengeAnswer, ChallengeLookup } from '../sources/certificate-source.js';
+import { ChallengeLookups } from './challenge-lookups.js';
 import type { ClientHello } from './client-hello.js';
 import { withoutSecrets } from './tls-servers.js';
 
@@ -14,6 +16,8 @@ export const ACME_TLS_PROTOCOL = 'acme-tls/1';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const LINGER_MS = 1_000;
+/** RFC 8555 §8.3: base64url. Nothing else is looked up anywhere. */
+const TOKEN = /^[\w-]{16,200}$/;
 
 /** Whether the client is a validator: `acme-tls/1` is all it offers (RFC 8737 §3). */
 export function isValidator(hello: Pick<ClientHello, 'offersOnly'>): boolean {
@@ -24,6 +28,11 @@ export function isValidator(hello: Pick<ClientHello, 'offersOnly'>): boolean {
 export class Challenges {
   readonly #credentials = new Map<string, Credential[]>();
   readonly #keyAuthorizations = new Map<string, string>();
+  readonly #lookups: ChallengeLookups;
+
+  constructor(clock: Clock = systemClock) {
+    this.#lookups = new ChallengeLookups(clock);
+  }
 
   /** Answers a challenge until the returned function is called. */
   add(challenge: ChallengeAnswer): () => void {
@@ -39,6 +48,29 @@ export class Challenges {
   /** What an `http-01` token is answered with. */
   keyAuthorizationFor(token: string): string | undefined {
     return this.#keyAuthorizations.get(token);
+  }
+
+  /** Asks `lookup` for challenges that are not open here, until the returned function is called. */
+  addLookup(lookup: ChallengeLookup): () => void {
+    return this.#lookups.add(lookup);
+  }
+
+  /** Whether a validator that sends this name may be looked up for. */
+  mayBeElsewhere(serverName: string): boolean {
+    return !this.#lookups.isEmpty && normalizeServerName(serverName) !== undefined;
+  }
+
+  /** The validation certificate of a challenge that is open elsewhere; undefined when there is nobody to ask. */
+  credentialElsewhere(serverName: string | undefined): Promise<Credential | undefined> | undefined {
+    if (this.#lookups.isEmpty || serverName === undefined) return undefined;
+    const identifier = normalizeServerName(serverName);
+    return identifier === undefined ? undefined : this.#lookups.credentialFor(identifier);
+  }
+
+  /** The same for a token. */
+  keyAuthorizationElsewhere(token: string): Promise<string | undefined> | undefined {
+    if (this.#lookups.isEmpty || !TOKEN.test(token)) return undefined;
+    return this.#lookups.keyAuthorizationFor(token);
   }
 
   #addToken({ token, keyAuthorization }: ChallengeAnswer & { type: 'http-01' }): () => void {

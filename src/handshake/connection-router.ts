@@ -226,7 +226,19 @@ export class ConnectionRouter {
   }
 
   #routeValidator(socket: Socket, hello: ClientHello): void {
-    const credential = this.#options.challenges.credentialFor(hello.serverName);
+    const { challenges } = this.#options;
+    const credential = challenges.credentialFor(hello.serverName);
+    const elsewhere = credential === undefined ? challenges.credentialElsewhere(hello.serverName) : undefined;
+    if (elsewhere === undefined) {
+      this.#answerValidator(socket, hello, credential);
+      return;
+    }
+    this.#waitFor(elsewhere, socket, (found) => {
+      this.#answerValidator(socket, hello, found);
+    });
+  }
+
+  #answerValidator(socket: Socket, hello: ClientHello, credential: Credential | undefined): void {
     if (credential === undefined) {
       this.#refuse(socket, 'unrecognized_name', {
         code: 'SERVER_NAME_UNKNOWN',

@@ -1,7 +1,7 @@
 /**
  * In-handshake mode: options for a TLS server that nothing may be attached to. SNI, ALPN and challenges are answered
  * from inside the handshake, with its traps: in TLS 1.3 ALPN comes before SNI, and in TLS 1.2
- * after it.
+ * after it. Only SNI may be waited for, so that challenges which are open elsewhere are looked up in TLS 1.3 alone.
  */
 import type { SecureContext, TlsOptions, TLSSocket } from 'node:tls';
 import { ACME_TLS_PROTOCOL, type Challenges } from './challenges.js';
@@ -40,7 +40,7 @@ export function inHandshakeOptions(options: InHandshakeOptions): TlsOptions {
     SNICallback(this: TLSSocket | undefined, serverName: string, callback: SniCallback) {
       callbacks.selectContext(this, serverName, callback);
     },
-    ALPNCallback(this: TLSSocket | undefined, hello: { servername: string; protocols: string[] }) {
+    ALPNCallback(this: TLSSocket | undefined, hello: { servername: string | false; protocols: string[] }) {
       return callbacks.selectProtocol(this, hello);
     },
   };
@@ -58,7 +58,7 @@ class TlsCallbacks {
   selectContext(socket: TLSSocket | undefined, serverName: string, callback: SniCallback): void {
     const mayReplace = !asksForCertificates(socket);
     if (socket !== undefined && this.#validators.has(socket)) {
-      callback(null, mayReplace ? this.#challengeContext(serverName) : undefined);
+      this.#selectChallenge(serverName, { mayReplace, callback });
       return;
     }
     this.#options.resolve(serverName).then(
@@ -76,12 +76,39 @@ class TlsCallbacks {
   selectProtocol(socket: TLSSocket | undefined, { servername, protocols }: AlpnQuestion): string | undefined {
     if (protocols.length !== 1 || protocols[0] !== ACME_TLS_PROTOCOL)
       return offeredBy(socket).find((protocol) => protocols.includes(protocol));
+    if (socket === undefined || typeof servername !== 'string') return undefined;
     const context = this.#challengeContext(servername);
-    if (socket === undefined || context === undefined) return undefined;
+    if (context === undefined) {
+      if (!this.#isAskedLater(socket, servername)) return undefined;
+      this.#validators.add(socket);
+      return ACME_TLS_PROTOCOL;
+    }
     this.#validators.add(socket);
     // Decides TLS 1.2, where SNI has been answered already; in TLS 1.3 SNI comes later and decides. Typed since @types/node 22.
     (socket as TLSSocket & { setKeyCert(context: SecureContext): void }).setKeyCert(context);
     return ACME_TLS_PROTOCOL;
+  }
+
+  /** For the challenge that a validator was promised. */
+  #selectChallenge(serverName: string, { mayReplace, callback }: ChallengeSelection): void {
+    const { challenges, contextOf } = this.#options;
+    const context = this.#challengeContext(serverName);
+    const elsewhere = context === undefined ? challenges.credentialElsewhere(serverName) : undefined;
+    if (elsewhere === undefined) {
+      callback(null, mayReplace ? context : undefined);
+      return;
+    }
+    void elsewhere.then((credential) => {
+      if (credential !== undefined && mayReplace) callback(null, contextOf(credential));
+      // Else the validator would be shown the real certificate under `acme-tls/1`.
+      else callback(new Error('no challenge is open for this name'));
+    });
+  }
+
+  /** Whether SNI is asked about after ALPN, and there is somebody to ask then. */
+  #isAskedLater(socket: TLSSocket, serverName: string): boolean {
+    const isWaitedFor = this.#options.challenges.mayBeElsewhere(serverName);
+    return isWaitedFor && socket.getProtocol() === 'TLSv1.3';
   }
 
   #challengeContext(serverName: string): SecureContext | undefined {
@@ -91,8 +118,14 @@ class TlsCallbacks {
   }
 }
 
+interface ChallengeSelection {
+  readonly mayReplace: boolean;
+  readonly callback: SniCallback;
+}
+
 interface AlpnQuestion {
-  readonly servername: string;
+  /** Node has `false` for a client that names nobody. */
+  readonly servername: string | false;
   readonly protocols: readonly string[];
 }
 

@@ -3,15 +3,23 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 const PREFIX = '/.well-known/acme-challenge/';
 
+/** What a token is answered with: at hand, nothing, or to be waited for. */
+export type KeyAuthorizations = (token: string) => string | undefined | Promise<string | undefined>;
+
 /** Answers an open challenge; false when the request is none. */
 export function answerHttp01(
   request: IncomingMessage,
   response: ServerResponse,
-  keyAuthorizationFor: (token: string) => string | undefined,
-): boolean {
+  keyAuthorizationFor: KeyAuthorizations,
+): boolean | Promise<boolean> {
   const path = request.url ?? '';
   if (!path.startsWith(PREFIX) || (request.method !== 'GET' && request.method !== 'HEAD')) return false;
-  const keyAuthorization = keyAuthorizationFor(path.slice(PREFIX.length));
+  const found = keyAuthorizationFor(path.slice(PREFIX.length));
+  if (found === undefined || typeof found === 'string') return answered(response, found);
+  return found.then((keyAuthorization) => answered(response, keyAuthorization));
+}
+
+function answered(response: ServerResponse, keyAuthorization: string | undefined): boolean {
   if (keyAuthorization === undefined) return false;
   response.writeHead(200, {
     'content-type': 'application/octet-stream',

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressList } from '../address-list.js';
-import { answerHttp01 } from './http01.js';
+import { answerHttp01, type KeyAuthorizations } from './http01.js';
 import { httpsPortOf, httpsUrlOf, type HttpsLocation, type RedirectStatus } from './redirect.js';
 
 /** What is done with a request that is no ACME challenge. */
@@ -21,7 +21,8 @@ export type PlainAction =
 export interface PlainListenerOptions {
   readonly action: PlainAction;
   readonly location: () => HttpsLocation;
-  readonly keyAuthorizationFor: (token: string) => string | undefined;
+  /** What a token is answered with; a promise where somebody else may know, which must not reject. */
+  readonly keyAuthorizationFor: KeyAuthorizations;
   /** The peers that get more than ACME answers; undefined = all. */
   readonly allowed?: AddressList | undefined;
 }
@@ -35,8 +36,7 @@ const PORT_UNKNOWN =
 export function plainListener(
   options: PlainListenerOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  return (request, response) => {
-    if (answerHttp01(request, response, options.keyAuthorizationFor)) return;
+  const goOn = (request: IncomingMessage, response: ServerResponse): void => {
     const { action, allowed } = options;
     if (allowed?.has(request.socket.remoteAddress) === false) {
       request.socket.destroy();
@@ -54,6 +54,15 @@ export function plainListener(
     else if (url === undefined) answerText(response, 400, HOST_UNKNOWN);
     else if (action.type === 'redirect') redirect(response, action.status, url);
     else answerText(response, 400, `This port speaks HTTPS, but the request was plain HTTP. Use ${url}`);
+  };
+  return (request, response) => {
+    const isAnswered = answerHttp01(request, response, options.keyAuthorizationFor);
+    if (isAnswered === false) goOn(request, response);
+    else if (isAnswered !== true) {
+      void isAnswered.then((isOurs) => {
+        if (!isOurs) goOn(request, response);
+      });
+    }
   };
 }
 

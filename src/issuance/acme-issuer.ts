@@ -11,6 +11,7 @@ import { OrderRecords } from '../acme/order-record.js';
 import { chooseProfile, type ProfileWish } from '../acme/profile.js';
 import { dnsSolver } from '../acme/dns-solver.js';
 import type { DnsSolver } from '../acme/dns01.js';
+import { SharedChallenges } from '../acme/shared-challenges.js';
 import { type ChallengeType, listenerSolvers, type Solver } from '../acme/solvers.js';
 import type { RenewalInfo } from '../acme/renewal-info.js';
 import { unlessAborted } from '../acme/unless-aborted.js';
@@ -70,6 +71,7 @@ class OrderingIssuer implements AcmeIssuer {
   readonly #options: AcmeIssuerOptions;
   readonly #authority: CertificateAuthority;
   readonly #accounts: Accounts;
+  readonly #challenges: SharedChallenges;
   readonly #solvers: readonly Solver[];
   readonly #closing = new AbortController();
   /** By certificate: the order whose certificate was handed out last. Asked again, it was not taken. */
@@ -88,7 +90,8 @@ class OrderingIssuer implements AcmeIssuer {
       ...(agent === undefined ? {} : { agent }),
     });
     this.#accounts = new Accounts({ ...options, authority: this.#authority, signal: this.#closing.signal });
-    this.#solvers = solversOf(options);
+    this.#challenges = new SharedChallenges(host, options.storage, this.id);
+    this.#solvers = solversOf(options, this.#challenges);
   }
 
   async issue(request: IssueRequest): Promise<CredentialInput> {
@@ -106,9 +109,10 @@ class OrderingIssuer implements AcmeIssuer {
     await client.revoke(new X509Certificate(cert).raw);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closing.abort(new Error('The source was closed.'));
     this.#authority.close();
+    await this.#challenges.close();
   }
 
   async #order({ names, previous, signal, lease }: IssueRequest): Promise<CredentialInput> {
@@ -197,8 +201,11 @@ class OrderingIssuer implements AcmeIssuer {
   }
 }
 
-function solversOf({ host, dnsSolver: dns }: AcmeIssuerOptions): readonly Solver[] {
-  const ofListeners = listenerSolvers((challenge) => host.answer(challenge));
+function solversOf(
+  { host, dnsSolver: dns }: AcmeIssuerOptions,
+  challenges: SharedChallenges,
+): readonly Solver[] {
+  const ofListeners = listenerSolvers((challenge) => challenges.open(challenge));
   const { clock, logger } = host;
   const warn = (message: string): void => {
     logger.warn({ source: 'acme' }, message);

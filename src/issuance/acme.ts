@@ -84,7 +84,10 @@ class OrderingSource implements AcmeSource {
       host,
       domains: [...this.#wanted.values()],
     });
-    if (era !== this.#era) throw new TlsmithError('CLOSED', 'acme() was closed while it was starting.');
+    if (era !== this.#era) {
+      await upkeep.managed.close?.();
+      throw new TlsmithError('CLOSED', 'acme() was closed while it was starting.');
+    }
     this.#upkeep = upkeep;
     if (this.#options.isStaging) host.report(STAGING);
     await upkeep.managed.start?.(host);

@@ -38,6 +38,8 @@ export interface KeeperTools {
   readonly random: RandomShare;
   /** Wakes them. */
   readonly lookOut: LookOut;
+  /** The limit on waiting at the same time for other processes that may have died. */
+  readonly waitingSlots: Slots;
   /** When certificates are renewed. */
   readonly rules: UpkeepRules;
   /** How long a handshake waits for a missing certificate, in milliseconds. */
@@ -92,6 +94,7 @@ export class CertificateKeeper {
       clock,
       slots: tools.slots,
       random: tools.random,
+      waitingSlots: tools.waitingSlots,
       issue: (request) => tools.issue(request),
       isDue: (generation) => renewalDue(generation, tools.rules, clock.now()) <= clock.now(),
       signal: this.#closing.signal,

@@ -21,7 +21,12 @@ const LONGEST_ISSUANCE_MS = 900_000;
 /** How long an issuer may clean up after it was told to stop. */
 const CLEAN_UP_MS = 5_000;
 /** How long a slot is spent on waiting for another process, before other certificates have their turn. */
-const LONGEST_LOCK_WAIT_MS = 5_000;
+const FIRST_LOCK_WAIT_MS = 5_000;
+/**
+ * How long is waited, in a slot for waiting alone, for one that was busy before. Whether its holder has died shows only
+ * to somebody who watches it for as long as a lease lives.
+ */
+const NEXT_LOCK_WAIT_MS = 60_000;
 
 /** What attempts for one certificate work with. */
 export interface AttemptTools {
@@ -35,6 +40,8 @@ export interface AttemptTools {
   readonly slots: Slots;
   /** For the jitter between attempts. */
   readonly random: RandomShare;
+  /** The limit on waiting at the same time for processes that may have died. */
+  readonly waitingSlots: Slots;
   /** Asks the issuer. */
   issue(request: IssueRequest): Promise<CredentialInput>;
   /** Whether this generation is to be renewed now. */
@@ -68,6 +75,8 @@ export class IssuingAttempts {
   readonly #tools: AttemptTools;
   /** Issued, but storage refused it: stored by the next attempt instead of ordering another one. */
   #unstored: StoredGeneration | undefined;
+  /** Whether another process was at it when this one last tried. */
+  #wasBusy = false;
 
   constructor(tools: AttemptTools) {
     this.#tools = tools;
@@ -75,16 +84,32 @@ export class IssuingAttempts {
 
   /** Makes one attempt. */
   async attempt(situation: Situation): Promise<Outcome> {
-    const { slots, signal } = this.#tools;
+    const { slots, signal, waitingSlots } = this.#tools;
     try {
-      return await slots.run(signal, () => this.#underLock(situation));
+      if (!this.#wasBusy) {
+        return await slots.run(signal, async () => {
+          const lease = await this.#lock(FIRST_LOCK_WAIT_MS);
+          return this.#underLock(lease, situation);
+        });
+      }
+      const lease = await waitingSlots.run(signal, () => this.#lock(NEXT_LOCK_WAIT_MS));
+      return await this.#inSlot(lease, situation);
     } catch (error) {
       return this.#failed(error, situation);
     }
   }
 
-  async #underLock(situation: Situation): Promise<Outcome> {
-    const lease = await this.#lock();
+  async #inSlot(lease: Lease | undefined, situation: Situation): Promise<Outcome> {
+    const { slots, signal } = this.#tools;
+    try {
+      return await slots.run(signal, () => this.#underLock(lease, situation));
+    } finally {
+      await lease?.release().catch(() => undefined);
+    }
+  }
+
+  async #underLock(lease: Lease | undefined, situation: Situation): Promise<Outcome> {
+    this.#wasBusy = lease === undefined;
     if (lease === undefined) return { kind: 'busy' };
     try {
       return await this.#withLease(lease, situation);
@@ -93,12 +118,12 @@ export class IssuingAttempts {
     }
   }
 
-  async #lock(): Promise<Lease | undefined> {
+  async #lock(longestMs: number): Promise<Lease | undefined> {
     const { clock, store, signal } = this.#tools;
     const patience = new AbortController();
     const timer = clock.setTimeout(() => {
       patience.abort(new Error('Another process holds the lock.'));
-    }, LONGEST_LOCK_WAIT_MS);
+    }, longestMs);
     try {
       return await store.lock(AbortSignal.any([signal, patience.signal]));
     } catch (error) {

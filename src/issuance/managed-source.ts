@@ -235,6 +235,7 @@ class IssuedSource implements ManagedSource {
       slots: createSlots(ISSUING_SLOTS),
       random,
       lookOut: new LookOut(host.clock),
+      waitingSlots: createSlots(ISSUING_SLOTS),
       rules: { fractionLeft, isLocal: issuer.isLocal },
       waitMs,
       issue: (request) => this.#issue(request, host),

@@ -97,6 +97,12 @@ export interface SourceHost {
    */
   answer(challenge: ChallengeAnswer): () => void;
   /**
+   * Asks `lookup` for challenges that no {@link SourceHost.answer} is open for, such as those of other processes on the
+   * same storage. It is asked when a validator comes, and at no other time.
+   * @returns a function that ends it
+   */
+  answerFrom(lookup: ChallengeLookup): () => void;
+  /**
    * Makes a handshake with the server's own router for `serverName` and compares the certificate served.
    * Rejects with `SERVED_CERTIFICATE_DIFFERS`; resolves at once where there is no listener to ask.
    */
@@ -121,6 +127,14 @@ export type ChallengeAnswer =
       /** What is answered for it. */
       readonly keyAuthorization: string;
     };
+
+/** Which challenge a validator asks for. */
+export type ChallengeQuestion =
+  | { readonly type: 'tls-alpn-01'; readonly identifier: string }
+  | { readonly type: 'http-01'; readonly token: string };
+
+/** Finds a challenge that is open elsewhere; given up after four seconds. */
+export type ChallengeLookup = (question: ChallengeQuestion) => Promise<ChallengeAnswer | undefined>;
 
 /** An address the server listens on. */
 export interface ListenerAddress {

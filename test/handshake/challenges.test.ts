@@ -7,6 +7,7 @@ import { wholeHello } from '../../src/handshake/client-hello.js';
 import { TicketKeys } from '../../src/handshake/ticket-keys.js';
 import { inHandshakeOptions, type InHandshakeOptions } from '../../src/handshake/tls-options.js';
 import { manualClock } from '../support/manual-clock.js';
+import type { ChallengeQuestion } from '../../src/sources/certificate-source.js';
 import { testCa, type TestPair } from '../support/certificates.js';
 import { createCredential } from '../../src/credential/credential.js';
 import { captureClientHello } from '../support/raw-client-hello.js';
@@ -114,6 +115,32 @@ describe('a validator on the routed port', () => {
     expect(answer.equals(alertRecord(UNRECOGNIZED_NAME))).toBe(true);
   });
 
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'sees a challenge certificate over %s that is open in another process, while clients cause no look-up',
+    async (maxVersion) => {
+      const server = await routed();
+      const pair = await challengePair();
+      const asked: ChallengeQuestion[] = [];
+      server.challenges.addLookup((question) => {
+        asked.push(question);
+        const isKnown = question.type === 'tls-alpn-01' && question.identifier === 'a.test';
+        return Promise.resolve(
+          isKnown ? { type: 'tls-alpn-01', identifier: 'a.test', credential: pair } : undefined,
+        );
+      });
+      await handshake(server.port, { servername: 'a.test', maxVersion });
+      expect(asked).toEqual([]);
+      const validator = { maxVersion, ALPNProtocols: ['acme-tls/1'] };
+      expect(await handshake(server.port, { ...validator, servername: 'a.test' })).toMatchObject({
+        fingerprint256: createCredential(pair).fingerprint256,
+        protocol: 'acme-tls/1',
+      });
+      expect(asked).toEqual([{ type: 'tls-alpn-01', identifier: 'a.test' }]);
+      const hello = await captureClientHello({ ...validator, servername: 'b.test' });
+      expect((await exchange(server.port, hello)).equals(alertRecord(UNRECOGNIZED_NAME))).toBe(true);
+    },
+  );
+
   it('that breaks the handshake off, or stays, harms nobody', async () => {
     const server = await routed();
     server.challenges.add({ type: 'tls-alpn-01', identifier: 'a.test', credential: await challengePair() });
@@ -143,6 +170,30 @@ describe('a validator in in-handshake mode', () => {
       });
     },
   );
+
+  it('waits over TLSv1.3 for a challenge certificate that is open in another process', async () => {
+    const { port, challenges } = await inHandshakeServer();
+    const pair = await challengePair();
+    challenges.addLookup((question) =>
+      Promise.resolve(
+        question.type === 'tls-alpn-01' && question.identifier === 'a.test'
+          ? { type: 'tls-alpn-01', identifier: 'a.test', credential: pair }
+          : undefined,
+      ),
+    );
+    const validator = { servername: 'a.test', ALPNProtocols: ['acme-tls/1'] };
+    expect(await handshake(port, validator)).toMatchObject({
+      fingerprint256: createCredential(pair).fingerprint256,
+      protocol: 'acme-tls/1',
+    });
+    const refused = { code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' };
+    await expect(handshake(port, { ...validator, maxVersion: 'TLSv1.2' })).rejects.toMatchObject(refused);
+    // Without SNI there would be no second question, and the real certificate under `acme-tls/1`.
+    await expect(handshake(port, { ALPNProtocols: ['acme-tls/1'] })).rejects.toMatchObject(refused);
+    await expect(handshake(port, { ...validator, servername: 'b.test' })).rejects.toMatchObject({
+      code: 'ECONNRESET',
+    });
+  });
 
   it('leaves clients without a known name with the default certificate', async () => {
     const { port, real } = await inHandshakeServer();

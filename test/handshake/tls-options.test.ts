@@ -114,6 +114,19 @@ describe('a server that asks for client certificates with the options from tlsOp
   });
 });
 
+describe('a server that asks for client certificates and a challenge that is open in another process', () => {
+  it('does not meet: its context is the only one', async () => {
+    const challenges = new Challenges();
+    const pair = await (await testCa({ name: 'challenge' })).issue({ names: ['a.test'], issuer: 'self' });
+    challenges.addLookup(() =>
+      Promise.resolve({ type: 'tls-alpn-01', identifier: 'a.test', credential: pair }),
+    );
+    const { rootPem } = await testCa({ name: 'clients' });
+    const port = await listening((options) => demanding(options, rootPem, []), challenges);
+    await expect(negotiated(port, ['acme-tls/1'])).rejects.toMatchObject({ code: 'ECONNRESET' });
+  });
+});
+
 function demanding(options: TlsOptions, ca: string, seen: boolean[]): Server {
   const server = createServer({ ...options, requestCert: true, rejectUnauthorized: false, ca });
   return server.on('secureConnection', (socket: TLSSocket) => seen.push(socket.authorized));

@@ -1,8 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { TlsmithError } from '../../src/errors.js';
-import type { Lease } from '../../src/storage/storage.js';
-import { until } from '../support/manual-clock.js';
+import { delay } from '../../src/clock.js';
+import { memoryStorage } from '../../src/storage/memory-storage.js';
+import type { Lease, Storage } from '../../src/storage/storage.js';
+import { manualClock, until } from '../support/manual-clock.js';
 import { faultyStorage, keysOf } from './support/faulty-storage.js';
+import { TLS_LISTENER } from './support/source-host.js';
 import {
   advanceToNextAttempt,
   event,
@@ -43,6 +46,21 @@ describe('a process killed in the middle of a renewal', () => {
     }
     // lock aside: three reads before it is issued, one more, two writes and a deletion after it.
     expect(step).toBeGreaterThanOrEqual(6);
+  });
+});
+
+describe('a lock whose holder may have died', () => {
+  it('is watched for as long as a lease lives, and the certificate is issued then', async () => {
+    const [clock, inner] = [manualClock(), memoryStorage()];
+    // As a folder does it: whether the holder is dead shows to whoever has watched it for all of 30 seconds.
+    const lock: Storage['lock'] = async (key, options) => {
+      await delay(clock, 30_000, options?.signal);
+      return inner.lock(key, options);
+    };
+    const fixture = await started({ storage: { ...inner, lock }, clock, isLocal: false });
+    fixture.host.listen([TLS_LISTENER]);
+    for (let second = 0; second < 45; second += 1) await clock.advance(1_000);
+    expect(await event(fixture.host, 'issued')).toBeDefined();
   });
 });
 

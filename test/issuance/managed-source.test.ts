@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type ManagedSource, managedSource } from '../../src/issuance/managed-source.js';
+import { TlsmithError } from '../../src/errors.js';
 import { memoryStorage } from '../../src/storage/memory-storage.js';
 import { settled, until } from '../support/manual-clock.js';
 import { CRYPTO_PROVIDERS } from './support/crypto-providers.js';
@@ -349,6 +350,31 @@ describe('what is served after an issuance', () => {
       fingerprint256: (await served(fixture)).fingerprint256,
     });
     expect(fixture.host.journal).toEqual(['changed', 'issued', 'verified']);
+  });
+
+  it('may be another process for a while, which has yet to notice', async () => {
+    const fixture = unstarted();
+    fixture.host.servedFault = new TlsmithError('SERVED_CERTIFICATE_DIFFERS', 'the old one');
+    const starting = fixture.source.start?.(fixture.host);
+    await until(() => fixture.host.verified.length === 1);
+    await fixture.clock.advance(500);
+    fixture.host.servedFault = undefined;
+    await fixture.clock.advance(1_500);
+    await starting;
+    expect(fixture.host.verified).toHaveLength(3);
+    expect(fixture.host.findings).toEqual([]);
+  });
+
+  it('is told when it goes on for five seconds', async () => {
+    const fixture = unstarted();
+    fixture.host.servedFault = new TlsmithError('SERVED_CERTIFICATE_DIFFERS', 'the old one');
+    const starting = fixture.source.start?.(fixture.host);
+    await until(() => fixture.host.verified.length === 1);
+    await fixture.clock.advance(4_900);
+    expect(fixture.host.findings).toEqual([]);
+    await fixture.clock.advance(100);
+    await starting;
+    expect(fixture.host.findings).toMatchObject([{ code: 'SERVED_CERTIFICATE_DIFFERS' }]);
   });
 });
 

@@ -51,6 +51,7 @@ export function recordingHost(options: { clock: Clock; storage?: Storage; strict
       return addresses;
     },
     answer: () => () => undefined,
+    answerFrom: () => () => undefined,
     verifyServed: (serverName, fingerprint256) => {
       host.verified.push({ serverName, fingerprint256 });
       host.journal.push('verified');

@@ -1,0 +1,84 @@
+// A server with acme() in a process of its own, or `workers` of them in a cluster. Tells in lines of JSON what happens;
+// takes `manage <name>`, `renew <name>` and `close` as lines.
+import cluster from 'node:cluster';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createInterface } from 'node:readline';
+import { acme, type AcmeOptions, createSecureServer, fileStorage } from '../../../../src/index.js';
+
+/** What a process is told. */
+export interface AcmeProcessInput {
+  readonly options: Omit<AcmeOptions, 'termsOfServiceAgreed' | 'storage'>;
+  readonly storage: string;
+  readonly port: number;
+  readonly httpPort?: number;
+  /** How many workers listen; none: the process itself. */
+  readonly workers?: number;
+}
+
+/** What a process tells. */
+export interface AcmeProcessLine {
+  readonly pid: number;
+  readonly event: 'listening' | 'certificate' | 'failed' | 'warning';
+  readonly names?: readonly string[];
+  readonly action?: string;
+  readonly serialNumber?: string;
+  readonly code?: string;
+  readonly at: number;
+}
+
+const input = JSON.parse(process.argv[2] ?? '{}') as AcmeProcessInput;
+
+if (cluster.isPrimary && input.workers !== undefined) {
+  const workers = Array.from({ length: input.workers }, () => cluster.fork());
+  for (const worker of workers) {
+    worker.on('message', (line: string) => {
+      process.stdout.write(`${line}\n`);
+    });
+  }
+  createInterface(process.stdin).on('line', (line) => {
+    // What is to be done is done by one of them.
+    for (const worker of line === 'close' ? workers : workers.slice(0, 1)) worker.send(line);
+  });
+} else await serve();
+
+async function serve(): Promise<void> {
+  const storage = fileStorage(input.storage);
+  const source = acme({ termsOfServiceAgreed: true, ...input.options });
+  const secure = createSecureServer(
+    {
+      sources: source,
+      storage,
+      logger: false,
+      ...(input.httpPort === undefined ? {} : { http: { port: input.httpPort, host: '127.0.0.1' } }),
+    },
+    (_request: IncomingMessage, response: ServerResponse) => {
+      response.setHeader('x-pid', process.pid);
+      response.end('page');
+    },
+  );
+  secure.on('certificate', ({ names, action, serialNumber }) => {
+    say({ event: 'certificate', names, action, serialNumber });
+  });
+  secure.on('failed', ({ names, error }) => {
+    say({ event: 'failed', names, code: error.code });
+  });
+  secure.on('warning', ({ code }) => {
+    say({ event: 'warning', code });
+  });
+  const obey = (line: string): void => {
+    const [command, name = ''] = line.split(' ');
+    if (command === 'manage') void source.manage(name);
+    if (command === 'renew') void secure.renew(name).catch(() => undefined);
+    if (command === 'close') void secure.close({ graceMs: 0 }).then(() => process.exit(0));
+  };
+  process.on('message', obey);
+  if (!cluster.isWorker) createInterface(process.stdin).on('line', obey);
+  await secure.listen({ port: input.port, host: '127.0.0.1' });
+  say({ event: 'listening' });
+}
+
+function say(line: Omit<AcmeProcessLine, 'pid' | 'at'>): void {
+  const text = JSON.stringify({ pid: process.pid, at: Date.now(), ...line });
+  if (process.send === undefined) process.stdout.write(`${text}\n`);
+  else process.send(text);
+}
