@@ -4,6 +4,11 @@ import { Random, summaryOf } from './statistics.mjs';
 
 const SERVER_CORE = 0;
 const CLIENT_CORE = 1;
+/**
+ * The rounds are divided among so many sets of new processes: two processes of the same program differ by up to 5 % as
+ * long as they live, by where things came to lie in memory.
+ */
+const MATCHES = 5;
 /** Enough for V8 to compile what is hot: fewer count its work as the server's. */
 const WARM_UP_ROUNDS = 8;
 const SETTLE_MS = 20;
@@ -23,18 +28,30 @@ const client = new URL('load-client.mjs', import.meta.url).pathname;
  */
 export async function contest({ bare, tlsmith, load, rounds, seed, server = ordinaryServer }) {
   const contestants = [
-    { name: 'bare A', open: { kind: 'bare', ...bare } },
-    { name: 'bare B', open: { kind: 'bare', ...bare } },
-    { name: 'tlsmith', open: { kind: 'tlsmith', ...tlsmith } },
+    { name: 'bare A', open: { kind: 'bare', ...bare }, rounds: [] },
+    { name: 'bare B', open: { kind: 'bare', ...bare }, rounds: [] },
+    { name: 'tlsmith', open: { kind: 'tlsmith', ...tlsmith }, rounds: [] },
   ];
+  const random = new Random(seed);
   const generator = new Child(client, { core: CLIENT_CORE });
+  try {
+    for (let left = rounds, matches = MATCHES; left > 0; matches -= 1) {
+      const share = Math.ceil(left / matches);
+      await playMatch(contestants, { generator, load, rounds: share, random, server });
+      left -= share;
+    }
+    return judge(contestants);
+  } finally {
+    await generator.end();
+  }
+}
+
+async function playMatch(contestants, { generator, load, rounds, random, server }) {
   try {
     for (const contestant of contestants) {
       contestant.child = new Child(server, { core: SERVER_CORE });
       contestant.port = await contestant.child.call('open', contestant.open);
-      contestant.rounds = [];
     }
-    const random = new Random(seed);
     for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
       const ownLoad = typeof load === 'function' ? load(random) : load;
       for (const contestant of random.shuffled(contestants)) {
@@ -42,9 +59,8 @@ export async function contest({ bare, tlsmith, load, rounds, seed, server = ordi
         if (round >= 0) contestant.rounds.push(result);
       }
     }
-    return judge(contestants);
   } finally {
-    await Promise.all([generator.end(), ...contestants.map(({ child }) => child?.end())]);
+    await Promise.all(contestants.map(({ child }) => child?.end()));
   }
 }
 
