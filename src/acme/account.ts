@@ -1,17 +1,17 @@
 /**
  * The account at one certificate authority (RFC 8555 §7.3). Its key is stored before the account is asked for and is
- * never replaced: CAA records may name the account, and an external account binding can be used only once.
- * Stored at `acme/<authority>/account`.
+ * never replaced unasked: CAA records may name the account, and an external account binding can be used only once.
  */
-import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
-import { TlsmithError } from '../errors.js';
+import { isTlsmithError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 import { generateKeyPair } from '../x509/key-pair.js';
+import { type AccountRecord, AccountRecords } from './account-record.js';
 import type { ExternalAccountBinding } from './acme-client.js';
 import { authorityId, type CertificateAuthority } from './certificate-authority.js';
 import { isAccountMissing } from './client.js';
 
-const FORMAT = 1;
+/** Faults after which nobody knows whether a request has arrived. */
+const UNDECIDED = new Set(['ACME_UNREACHABLE', 'ACME_SERVER_ERROR', 'ACME_RESPONSE_INVALID']);
 
 /** Who one is at the authority. */
 export interface Account {
@@ -32,57 +32,95 @@ export interface AccountOptions {
   readonly signal: AbortSignal;
 }
 
-interface AccountRecord {
-  readonly key: string;
-  readonly url?: string;
-}
+type Write = (record: AccountRecord) => Promise<void>;
 
 /** Finds or creates the account, once for all who ask. */
 export class Accounts {
   readonly #options: AccountOptions;
-  readonly #storageKey: string;
-  #account: Promise<Account> | undefined;
+  readonly #records: AccountRecords;
+  /** The last that was found: what somebody deletes from the storage meanwhile is put back. */
+  #known: Account | undefined;
+  #opening: Promise<Account> | undefined;
 
   constructor(options: AccountOptions) {
+    const { storage, authority, accountKey } = options;
     this.#options = options;
-    this.#storageKey = `acme/${authorityId(options.authority.directoryUrl)}/${segmentFor(options.accountKey)}`;
+    this.#records = new AccountRecords(storage, authorityId(authority.directoryUrl), accountKey);
   }
 
-  /** The account; a failure is forgotten, so that the next one who asks tries again. */
+  /** The account as it is stored now: another process may have changed its key. */
   get(): Promise<Account> {
-    if (this.#account !== undefined) return this.#account;
-    const account = this.#open();
-    this.#account = account;
-    account.catch(() => {
-      if (this.#account === account) this.#account = undefined;
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
     });
-    return account;
+    return this.#opening;
   }
 
-  /** To be called when the authority said that there is no such account: looks again at the next `get`. */
+  /** To be called when the authority said that there is no such account: looks for it again by its key. */
   async recover(): Promise<void> {
     const { key } = await this.get();
-    this.#account = undefined;
     const url = await this.#existing(key);
     if (url === undefined) return;
-    await this.#locked((put) => put({ key, url }));
+    this.#known = { key, url };
+    await this.#records.locked(this.#options.signal, (write) => write({ key, url }));
+  }
+
+  /**
+   * §7.3.5: gives the account another key. The new one is stored first, so that whatever happens in between, the key that
+   * the authority knows is among those that are stored.
+   */
+  async rollOver(): Promise<void> {
+    await this.get();
+    await this.#records.locked(this.#options.signal, async (write) => {
+      const { key, url } = await this.#settled(write);
+      const nextKey = (await generateKeyPair('ecdsa-p256')).privateKey;
+      await write({ key, url, nextKey });
+      const { authority, signal } = this.#options;
+      const client = await authority.client({ accountKey: key, accountUrl: url, signal });
+      try {
+        await client.changeKey(nextKey);
+      } catch (error) {
+        // The next one who asks finds out which key counts.
+        if (isTlsmithError(error) && !UNDECIDED.has(error.code)) await write({ key, url });
+        throw error;
+      }
+      await write({ key: nextKey, url });
+      this.#known = { key: nextKey, url };
+    });
   }
 
   async #open(): Promise<Account> {
-    const stored = await this.#read();
-    if (stored?.url !== undefined) return { key: stored.key, url: stored.url };
-    return this.#locked(async (put) => {
-      // Another process may have been faster.
-      const present = await this.#read();
-      if (present?.url !== undefined) return { key: present.key, url: present.url };
-      const key = present?.key ?? (await this.#newKey());
-      if (present === undefined) await put({ key });
-      // A process that was killed before it could store the URL has left a key that may have an account.
-      const url =
-        (present === undefined ? undefined : await this.#existing(key)) ?? (await this.#create(key));
-      await put({ key, url });
-      return { key, url };
-    });
+    const stored = await this.#records.read();
+    const isSettled = stored?.url !== undefined && stored.nextKey === undefined;
+    this.#known = isSettled
+      ? { key: stored.key, url: stored.url }
+      : await this.#records.locked(this.#options.signal, (write) => this.#settled(write));
+    return this.#known;
+  }
+
+  /** The account, under the lock, with nothing left open. */
+  async #settled(write: Write): Promise<Account> {
+    // Another process may have been faster.
+    const present = await this.#records.read();
+    if (present?.url === undefined) return this.#made(present, write);
+    if (present.nextKey === undefined) return { key: present.key, url: present.url };
+    // A process has gone before it could say which of the two keys counts.
+    const url = await this.#existing(present.nextKey);
+    const account =
+      url === undefined ? { key: present.key, url: present.url } : { key: present.nextKey, url };
+    await write(account);
+    return account;
+  }
+
+  async #made(present: AccountRecord | undefined, write: Write): Promise<Account> {
+    const known = present === undefined ? this.#known : undefined;
+    const key = known?.key ?? present?.key ?? (await this.#newKey());
+    if (present === undefined) await write({ key });
+    // A process that was killed before it could store the URL has left a key that may have an account.
+    const existing = present === undefined ? known?.url : await this.#existing(key);
+    const account = { key, url: existing ?? (await this.#create(key)) };
+    await write(account);
+    return account;
   }
 
   async #newKey(): Promise<string> {
@@ -111,49 +149,4 @@ export class Accounts {
     });
     return url;
   }
-
-  async #read(): Promise<AccountRecord | undefined> {
-    const value = await this.#options.storage.get(this.#storageKey);
-    if (value === undefined) return undefined;
-    const record = decode(value.bytes);
-    if (record !== undefined) return record;
-    throw new TlsmithError('STORAGE_CORRUPT', `What is stored at ${this.#storageKey} is no ACME account.`, {
-      hint: 'Restore it from a backup. Only if that is impossible delete it: a new account is made then, which CAA records with `accounturi` do not know.',
-    });
-  }
-
-  async #locked<Result>(
-    use: (put: (record: AccountRecord) => Promise<void>) => Promise<Result>,
-  ): Promise<Result> {
-    const { storage, signal } = this.#options;
-    const lease = await storage.lock(`${this.#storageKey}-lock`, { signal });
-    try {
-      return await use(async (record) => {
-        const bytes = new TextEncoder().encode(JSON.stringify({ format: FORMAT, ...record }));
-        await storage.put(this.#storageKey, bytes, { lease });
-      });
-    } finally {
-      await lease.release().catch(() => undefined);
-    }
-  }
-}
-
-/** An account of the user's own key is another one than that of the key made here. */
-function segmentFor(accountKey: string | undefined): string {
-  if (accountKey === undefined) return 'account';
-  const publicKey = createPublicKey(createPrivateKey(accountKey)).export({ type: 'spki', format: 'der' });
-  return `account-${createHash('sha256').update(publicKey).digest('hex').slice(0, 16)}`;
-}
-
-function decode(bytes: Uint8Array): AccountRecord | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { format, key, url } = value as Record<string, unknown>;
-  if (format !== FORMAT || typeof key !== 'string') return undefined;
-  return typeof url === 'string' ? { key, url } : { key };
 }

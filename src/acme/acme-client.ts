@@ -49,6 +49,8 @@ interface HttpSeam {
   request(url: string, method: string, options?: { data?: unknown }): Promise<WireResponse>;
   getNonce(): Promise<string>;
   getDirectory(): Promise<Directory>;
+  getJwk(): object;
+  createSignedBody(url: string, payload: object): object;
   signedRequest(
     url: string,
     payload: unknown,
@@ -70,6 +72,7 @@ interface ApiSeam {
   createAccount(payload: object): Promise<WireResponse>;
   createOrder(payload: object): Promise<WireResponse>;
   revokeCert(payload: object): Promise<WireResponse>;
+  updateAccountKey(payload: object): Promise<WireResponse>;
 }
 
 /** acme-client with its inside in the open. */
@@ -93,6 +96,13 @@ export async function hardenedClient(options: SeamOptions): Promise<HardenedClie
   hardenHttp(client.http, options);
   client.api.apiRequest = apiRequest(client.http);
   return client;
+}
+
+/** §7.3.5: what the new key signs of a change of keys, without a nonce; the old key signs all of it once more. */
+export async function keyChange(url: string, newKey: string, change: object): Promise<object> {
+  const { Client: LibraryClient } = await import('acme-client');
+  const client = new LibraryClient({ directoryUrl: url, accountKey: newKey }) as unknown as HardenedClient;
+  return client.http.createSignedBody(url, change);
 }
 
 function hardenHttp(http: HttpSeam, { transport, nonces, directory, signal }: SeamOptions): void {

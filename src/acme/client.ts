@@ -1,7 +1,7 @@
 /** The requests of RFC 8555 as one attempt makes them: each answers with a parsed resource or a coded error. */
 import type { Clock } from '../clock.js';
 import { isTlsmithError, TlsmithError, type TlsmithErrorCode } from '../errors.js';
-import { type HardenedClient, UnexpectedResponse } from './acme-client.js';
+import { type HardenedClient, keyChange, UnexpectedResponse } from './acme-client.js';
 import { responseError } from './problem.js';
 import { type Authorization, type Order, parseAuthorization, parseOrder } from './resources.js';
 import { pollDelayMs } from './retry-after.js';
@@ -90,6 +90,15 @@ export class AcmeClient {
     );
   }
 
+  /** §7.3.5: from now on the account has this key, and no client for the old one is of any use. */
+  async changeKey(newKey: string): Promise<void> {
+    const { http, api } = this.#client;
+    const { keyChange: url } = await http.getDirectory();
+    if (url === undefined) throw noKeyChange();
+    const change = await keyChange(url, newKey, { account: api.getAccountUrl(), oldKey: http.getJwk() });
+    await this.#ask('to change the key of the account', () => api.updateAccountKey(change));
+  }
+
   /** §8.1 */
   keyAuthorization(token: string): Promise<string> {
     return this.#client.getChallengeKeyAuthorization({ type: 'http-01', token, url: '', status: 'pending' });
@@ -139,6 +148,14 @@ export class AcmeClient {
 /** Whether the authority does not know the account, or does not want it any more. */
 export function isAccountMissing(error: unknown): boolean {
   return isTlsmithError(error) && error.code === 'ACME_ACCOUNT_MISSING';
+}
+
+function noKeyChange(): TlsmithError {
+  return new TlsmithError(
+    'ACME_REFUSED',
+    'The certificate authority has no way to change the key of an account.',
+    { hint: 'Its directory has no `keyChange` (RFC 8555 §7.1.1). The account keeps its key.' },
+  );
 }
 
 function invalid(message: string): TlsmithError {

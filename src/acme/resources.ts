@@ -8,6 +8,7 @@ export interface Directory {
   readonly newAccount: string;
   readonly newOrder: string;
   readonly revokeCert: string | undefined;
+  readonly keyChange: string | undefined;
   /** RFC 9773 §4.1; undefined where there is none. */
   readonly renewalInfo: string | undefined;
   /** Names of the profiles on offer; empty where there are none. */
@@ -69,6 +70,7 @@ export function parseDirectory(value: unknown, url: string): Directory {
     newAccount,
     newOrder,
     revokeCert: httpsUrl(facts?.['revokeCert']),
+    keyChange: httpsUrl(facts?.['keyChange']),
     renewalInfo: httpsUrl(facts?.['renewalInfo']),
     profiles: Object.keys(recordOf(meta['profiles']) ?? {}),
   };

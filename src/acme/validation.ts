@@ -31,7 +31,7 @@ export async function validateAll(
 ): Promise<readonly ChallengeFailure[]> {
   const presented: (() => Promise<void> | void)[] = [];
   const results = await Promise.allSettled(authorizationUrls.map((url) => validate(url, presented, tools)));
-  await Promise.all(presented.map((takeBack) => takeBack()));
+  await Promise.all(presented.map(async (takeBack) => takeBack()));
   const fault = results.find((result) => result.status === 'rejected');
   if (fault !== undefined) throw fault.reason;
   return results

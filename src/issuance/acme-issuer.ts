@@ -63,6 +63,8 @@ export function acmeIssuer(options: AcmeIssuerOptions): AcmeIssuer {
 export interface AcmeIssuer extends Issuer {
   /** Revokes a certificate (RFC 8555 §7.6). */
   revoke(credential: Credential, signal: AbortSignal): Promise<void>;
+  /** Gives the account another key (RFC 8555 §7.3.5). */
+  rollOverAccountKey(): Promise<void>;
 }
 
 class OrderingIssuer implements AcmeIssuer {
@@ -107,6 +109,10 @@ class OrderingIssuer implements AcmeIssuer {
   async revoke({ cert, names }: Credential, signal: AbortSignal): Promise<void> {
     const client = await this.#client(names, signal);
     await client.revoke(new X509Certificate(cert).raw);
+  }
+
+  rollOverAccountKey(): Promise<void> {
+    return this.#accounts.rollOver();
   }
 
   async close(): Promise<void> {

@@ -18,6 +18,8 @@ export interface AcmeUpkeep {
   readonly managed: ManagedSource;
   /** Revokes what serves for the name, and gets another. */
   revoke(serverName: string): Promise<void>;
+  /** Gives the account another key. */
+  rollOverAccountKey(): Promise<void>;
 }
 
 /** Makes the engine. */
@@ -36,6 +38,7 @@ export async function acmeUpkeep(options: AcmeUpkeepOptions): Promise<AcmeUpkeep
   });
   return {
     managed,
+    rollOverAccountKey: () => issuer.rollOverAccountKey(),
     revoke: async (serverName) => {
       const { signal } = new AbortController();
       const states = [...(managed.managed?.() ?? [])];

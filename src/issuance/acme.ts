@@ -41,6 +41,14 @@ export interface AcmeSource extends CertificateSource {
    * @throws {@link TlsmithError} `NAME_NOT_MANAGED`, `NOT_STARTED`, or what the authority says
    */
   revoke(name: string): Promise<void>;
+  /**
+   * Gives the account at the authority a new key, and stores it (RFC 8555 §7.3.5): after a leak, or on schedule. The account
+   * and its URL stay, and CAA records with them. Other processes on the storage follow with their next order; one that is
+   * under way fails, and is taken up by the next attempt.
+   * @throws TypeError when the key is the user's own (`accountKey`)
+   * @throws {@link TlsmithError} `NOT_STARTED`, or what the authority says; the old key counts then
+   */
+  rollOverAccountKey(): Promise<void>;
 }
 
 /**
@@ -138,6 +146,14 @@ class OrderingSource implements AcmeSource {
     if (this.#upkeep === undefined)
       throw new TlsmithError('NOT_STARTED', 'revoke was used before the server had started.');
     await this.#upkeep.revoke(serverName);
+  }
+
+  async rollOverAccountKey(): Promise<void> {
+    if (this.#options.accountKey !== undefined)
+      throw new TypeError('acme: `rollOverAccountKey` cannot replace a key that is given as `accountKey`.');
+    if (this.#upkeep === undefined)
+      throw new TlsmithError('NOT_STARTED', 'rollOverAccountKey was used before the server had started.');
+    await this.#upkeep.rollOverAccountKey();
   }
 
   async close(): Promise<void> {

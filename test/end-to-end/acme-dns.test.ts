@@ -147,7 +147,7 @@ describe('A solver', () => {
   it('that sets nothing makes the authority say so, and the hint says what present() owes', async () => {
     const name = newName();
     const vain = dns01({ present: () => undefined, cleanUp: () => undefined });
-    const { secure } = await serving(`*.${name}`, { challenges: [vain] });
+    const { secure } = await serving(`*.${name}`, { challenges: [vain, 'tls-alpn-01'] });
     const { error } = await nextFailure({ secure });
     expect(['ACME_CHALLENGE_FAILED', 'ACME_DNS']).toContain(error.code);
     expect(error.hint).toContain('`present` must resolve only once');

@@ -51,6 +51,8 @@ export interface PebbleFront {
   readonly features: AuthorityFeatures;
   /** Asked about every request. */
   intercept: Interception;
+  /** Passes the next request to this path on, and breaks the connection in place of an answer. */
+  loseAnswerTo(path: string): void;
   stop(): Promise<void>;
 }
 
@@ -63,6 +65,7 @@ export async function startPebbleFront(
   const { cert, key } = await (await testCa()).issue({ names: ['127.0.0.1', 'localhost'] });
   const sockets = new Set<Socket>();
   const requests: SeenRequest[] = [];
+  let lost: string | undefined;
   const server: Server = createServer({ cert, key }, (incoming, response) => {
     void serve(incoming, response).catch(() => response.destroy());
   });
@@ -77,6 +80,9 @@ export async function startPebbleFront(
     directoryUrl: `${origin}/dir`,
     ...{ requests, orders: books.orders, features },
     intercept: () => undefined,
+    loseAnswerTo: (path) => {
+      lost = path;
+    },
     stop: async () => {
       const closed = once(server, 'close');
       server.close();
@@ -100,6 +106,11 @@ export async function startPebbleFront(
       return;
     }
     const received = books.answer(seen) ?? (await passOn(incoming, body, pebble));
+    if (lost === seen.path) {
+      lost = undefined;
+      incoming.socket.destroy();
+      return;
+    }
     const noted = await books.noted(seen, received, origin);
     seen.status = received.status;
     response.writeHead(received.status, { ...received.headers, 'content-length': Buffer.byteLength(noted) });
