@@ -82,7 +82,7 @@ export class CertificateFolder {
       ...known,
       loader: this.#loader,
       listing: this.#listing,
-      select: (pairs) => (lookup ? pairs : this.#defaultPair.among(pairs)),
+      select: lookup ? undefined : (pairs) => this.#defaultPair.among(pairs),
     });
     this.#search = this.#newSearch();
     this.#watch = this.#newWatch();

@@ -20,13 +20,21 @@ export class DefaultPair {
 
   /** These are the pairs now. */
   update(entries: Iterable<PairEntry>): void {
-    const pairs = [...entries].filter(({ isIgnored }) => !isIgnored);
-    this.#called = pairs.filter(({ calledAfter, names }) => (calledAfter ?? names.stem) === this.#name);
-    this.#only = pairs.length === 1 ? pairs[0] : undefined;
+    const called: PairEntry[] = [];
+    let count = 0;
+    for (const entry of entries) {
+      if (entry.isIgnored) continue;
+      count += 1;
+      this.#only = count === 1 ? entry : undefined;
+      if ((entry.calledAfter ?? entry.names.stem) === this.#name) called.push(entry);
+    }
+    if (count === 0) this.#only = undefined;
+    this.#called = called;
   }
 
   /** Of the pairs listed those that can be the default. */
-  among(pairs: readonly ListedPair[]): readonly ListedPair[] {
+  among(listed: Iterable<ListedPair>): readonly ListedPair[] {
+    const pairs = [...listed];
     const called = pairs.filter(([, { stem }]) => (nameOfStem(stem) ?? stem) === this.#name);
     if (called.length > 0) return called;
     return pairs.length === 1 ? pairs : [];

@@ -23,12 +23,17 @@ const NO_SERVER =
 /** The role of a file; undefined for everything that is none of a pair: hidden files, copies of editors, README. */
 export function roleOf(fileName: string): FileRole | undefined {
   if (fileName.startsWith('.')) return undefined;
-  const isPem = /\.pem$/i.test(fileName);
+  const isPem = hasPemEnding(fileName);
   for (const [pattern, kind] of PATTERNS) {
     const stem = pattern.exec(fileName)?.[1];
     if (stem !== undefined) return NO_SERVER.test(stem) ? undefined : { kind, stem, isPem };
   }
   return undefined;
+}
+
+/** Whether a file is called `….pem`. */
+export function hasPemEnding(fileName: string): boolean {
+  return /\.pem$/i.test(fileName);
 }
 
 const PATTERNS = [

@@ -2,8 +2,8 @@
  * The folders that are looked into and what lies in them: the root, and folders in it two deep. A folder is listed
  * again only when it has changed.
  */
-import { readdir, readlink, stat } from 'node:fs/promises';
 import type { Dirent } from 'node:fs';
+import { opendir, readlink, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isPart, type PairNames, pairsIn } from './layouts.js';
 import { stampOf } from './file-stamp.js';
@@ -76,7 +76,7 @@ export class FolderListing {
       const next: FolderToList[] = [];
       await forEachLimited(level, LISTED_AT_ONCE, async (folder) => {
         await slices.breathe();
-        const listing = await this.#list(folder);
+        const listing = await this.#list(folder, slices);
         if (listing === undefined) return;
         listed.set(folder.path, listing);
         if (folder.depth < DEEPEST && !folder.isLinked) next.push(...below(folder, listing.folders));
@@ -87,16 +87,14 @@ export class FolderListing {
     return [...listed.values()];
   }
 
-  async #list(folder: FolderToList): Promise<Listing | undefined> {
+  async #list(folder: FolderToList, slices: Slices): Promise<Listing | undefined> {
     const { path, relativePath } = folder;
     const known = this.#known.get(path);
     // Taken before the listing: what changes meanwhile makes it differ the next time.
     const stamp = await stampOf(path);
     if (known !== undefined && known.stamp === stamp) return known;
     try {
-      const entries = await readdir(path, { withFileTypes: true });
-      // Also a folder that is called like a file: Docker makes one where a file to mount is missing.
-      const fileNames = entries.map(({ name }) => name).filter(isPart);
+      const { fileNames, others } = await contentOf(path, slices);
       return {
         path,
         relativePath,
@@ -107,8 +105,8 @@ export class FolderListing {
           isLinked: folder.isLinked,
         }),
         fileCount: fileNames.length,
-        hasSnapshots: entries.some((entry) => entry.name === '..data' && entry.isSymbolicLink()),
-        folders: folder.isLinked ? [] : await subFolders(path, entries),
+        hasSnapshots: others.some((entry) => entry.name === '..data' && entry.isSymbolicLink()),
+        folders: folder.isLinked ? [] : await subFolders(path, others),
       };
     } catch (error) {
       if (relativePath === '') throw error;
@@ -118,6 +116,28 @@ export class FolderListing {
 }
 
 const LOOKED_AT_EVERY_SECOND = 100;
+
+/** So many names come from the system at a time. */
+const NAMES_AT_ONCE = 256;
+
+interface Content {
+  /** What has a part in pairs by its name. */
+  readonly fileNames: readonly string[];
+  readonly others: readonly Dirent[];
+}
+
+/** Read piece by piece: of 20,000 files at once everything that node says would be in memory together. */
+async function contentOf(path: string, slices: Slices): Promise<Content> {
+  const fileNames: string[] = [];
+  const others: Dirent[] = [];
+  for await (const entry of await opendir(path, { bufferSize: NAMES_AT_ONCE })) {
+    // Also a folder that is called like a file: Docker makes one where a file to mount is missing.
+    if (isPart(entry.name)) fileNames.push(entry.name);
+    else others.push(entry);
+    if (fileNames.length % NAMES_AT_ONCE === 0) await slices.breathe();
+  }
+  return { fileNames, others };
+}
 
 async function subFolders(path: string, entries: readonly Dirent[]): Promise<SubFolder[]> {
   const folders: SubFolder[] = [];

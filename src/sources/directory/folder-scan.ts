@@ -3,7 +3,7 @@
  * what has left. Work is cut into slices; nothing here waits for a client or keeps one waiting.
  */
 import type { Clock } from '../../clock.js';
-import { readSummary } from './certificate-summary.js';
+import { SummaryReader } from './certificate-summary.js';
 import { MISSING, SPECIAL, stampOf } from './file-stamp.js';
 import type { FolderListing, ListedFolder } from './folder-listing.js';
 import type { PairNames } from './layouts.js';
@@ -29,8 +29,8 @@ export interface FolderScanOptions {
   readonly index: PairIndex;
   readonly loader: PairLoader;
   readonly announcements: Announcements;
-  /** Which of the listed pairs are of interest. */
-  readonly select: (pairs: readonly ListedPair[]) => readonly ListedPair[];
+  /** Which of the listed pairs are of interest; undefined when all are. */
+  readonly select: ((pairs: Iterable<ListedPair>) => readonly ListedPair[]) | undefined;
 }
 
 /** A pair and where it was listed. */
@@ -41,8 +41,10 @@ export class FolderScan {
   readonly #options: FolderScanOptions;
   readonly #entries = new Map<string, PairEntry>();
   readonly #slices = new Slices();
+  readonly #summaries = new SummaryReader();
   #hasMissing = false;
   #fileCount = 0;
+  #listings = 0;
   #isClosed = false;
 
   constructor(options: FolderScanOptions) {
@@ -74,17 +76,18 @@ export class FolderScan {
     const { listing, select } = this.#options;
     const folders = await listing.read(this.#slices);
     this.#fileCount = folders.reduce((count, folder) => count + folder.fileCount, 0);
-    const listed = select(folders.flatMap((folder) => folder.pairs.map((names) => [folder, names] as const)));
-    const seen = new Set<PairEntry>();
-    for (const [folder, names] of listed) {
-      if (seen.size % STEPS_BETWEEN_BREATHS === 0) await this.#slices.breathe();
+    this.#listings += 1;
+    let steps = 0;
+    for (const [folder, names] of select?.(pairsOf(folders)) ?? pairsOf(folders)) {
+      if (steps % STEPS_BETWEEN_BREATHS === 0) await this.#slices.breathe();
+      steps += 1;
       const known = this.#entries.get(idOf(folder, names));
       const entry = known ?? new PairEntry(folder, names);
       if (known === undefined) this.#add(entry);
       else known.listed(folder, names);
-      seen.add(entry);
+      entry.seenIn = this.#listings;
     }
-    this.#dropUnseen(seen);
+    this.#dropUnseen();
   }
 
   /**
@@ -97,6 +100,7 @@ export class FolderScan {
       await this.#slices.breathe();
       if (isThorough || !(await hasSameCertificate(entry))) await this.#readIfChanged(entry);
     });
+    this.#summaries.rest();
   }
 
   /** Loads pairs that nobody has asked for yet, where they are few. */
@@ -132,11 +136,11 @@ export class FolderScan {
     this.#options.index.addUnread(entry);
   }
 
-  #dropUnseen(seen: ReadonlySet<PairEntry>): void {
+  #dropUnseen(): void {
     const now = this.#options.clock.now();
     this.#hasMissing = false;
     for (const entry of this.#entries.values()) {
-      if (seen.has(entry)) continue;
+      if (entry.seenIn === this.#listings) continue;
       entry.missing ??= { since: now, looks: 0 };
       entry.missing.looks += 1;
       if (entry.missing.looks < REMOVAL_LOOKS || Math.abs(now - entry.missing.since) < REMOVAL_MS) {
@@ -165,7 +169,7 @@ export class FolderScan {
     if (parts.includes(SPECIAL) || (names.key !== undefined && parts[1] === MISSING)) return false;
     const before = entry.stamp;
     try {
-      const content = await readSummary(certFile, () => this.#slices.breathe());
+      const content = await this.#summaries.read(certFile, () => this.#slices.breathe());
       // A client was faster, and has loaded all of it.
       if (entry.isGone || entry.stamp !== before || this.#options.loader.isLoading(entry)) return true;
       entry.isCombined = names.key === undefined && content.hasKey;
@@ -184,6 +188,11 @@ export class FolderScan {
 }
 
 const STEPS_BETWEEN_BREATHS = 100;
+
+/** One by one: 10,000 of them together would be a load on memory of their own. */
+function* pairsOf(folders: readonly ListedFolder[]): Iterable<ListedPair> {
+  for (const folder of folders) for (const names of folder.pairs) yield [folder, names];
+}
 
 async function hasSameCertificate({ certFile, chainFile, stamp, failure }: PairEntry): Promise<boolean> {
   if (stamp === undefined || failure !== undefined || chainFile !== undefined) return false;

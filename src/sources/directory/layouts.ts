@@ -2,7 +2,7 @@
  * Which files of one folder belong together, for every way in which tools lay pairs down: `<name>.crt/.key`, mkcert's
  * `<name>-key.pem`, certbot's lineages, Kubernetes' `tls.crt`, haproxy's combined file. Names only; nothing is read.
  */
-import { type FileRole, isServerLike, nameOfStem, roleOf } from './file-roles.js';
+import { type FileRole, hasPemEnding, isServerLike, nameOfStem, roleOf } from './file-roles.js';
 
 /** The files of a pair, by their names in the folder. */
 export interface PairNames {
@@ -38,8 +38,7 @@ export function pairsIn({ fileNames, folderName, isLinked }: FolderContent): Pai
   if (isLinked) return generic === undefined ? [] : [generic];
   const used = new Set(generic === undefined ? [] : [...GENERIC, generic.cert]);
   const files = new Files(fileNames.filter((name) => !used.has(name)));
-  const pairs = [...files.certificates()].map((certificate) => files.pairOf(certificate));
-  const all = [...pairs, ...files.loneKeys()];
+  const all = [...files.pairs(), ...files.loneKeys()];
   return generic === undefined ? all : [generic, ...withoutKey(all, generic)];
 }
 
@@ -84,73 +83,89 @@ function chainBeside(fullChain: string | undefined, first: First): string | unde
   return fullChain === undefined ? first('chain.pem') : undefined;
 }
 
-interface CertificateFile extends FileRole {
-  readonly fileName: string;
-}
-
-interface KeyFiles {
-  plain?: string;
-  dashed?: string;
+/** The files that share a stem. */
+interface Stem {
+  certificate: string | undefined;
+  /** Further certificates: an array for each of 10,000 stems would be most of what a listing takes. */
+  moreCertificates: string[] | undefined;
+  plainKey: string | undefined;
+  dashedKey: string | undefined;
+  chain: string | undefined;
+  isRequested: boolean;
 }
 
 /** The files of a folder by stem. */
 class Files {
-  readonly #certificates: CertificateFile[] = [];
-  readonly #keys = new Map<string, KeyFiles>();
-  readonly #chains = new Map<string, string>();
-  readonly #requests = new Set<string>();
-  readonly #stems = new Map<string, number>();
+  readonly #stems = new Map<string, Stem>();
 
-  constructor(fileNames: readonly string[]) {
+  constructor(fileNames: Iterable<string>) {
     for (const fileName of fileNames) {
       const role = roleOf(fileName);
       if (role !== undefined) this.#add(fileName, role);
     }
   }
 
-  certificates(): Iterable<CertificateFile> {
-    return this.#certificates;
-  }
-
-  pairOf({ stem, fileName, isPem }: CertificateFile): PairNames {
-    const { plain, dashed } = this.#keys.get(stem) ?? {};
-    // <name>.pem beside <name>.crt and <name>.key is a pair only if it holds a key itself.
-    const isSpare = isPem && dashed === undefined && (this.#stems.get(stem) ?? 0) > 1;
-    const key = isSpare ? undefined : isPem ? (dashed ?? plain) : (plain ?? dashed);
-    return {
-      id: fileName,
-      stem,
-      cert: fileName,
-      key,
-      chain: this.#chains.get(stem),
-      isOptional: isSpare || (key === undefined && !isServerLike(nameOfStem(stem))),
-    };
+  *pairs(): Iterable<PairNames> {
+    for (const [stem, files] of this.#stems) {
+      if (files.certificate === undefined) continue;
+      yield pairOf(files.certificate, stem, files);
+      for (const fileName of files.moreCertificates ?? []) yield pairOf(fileName, stem, files);
+    }
   }
 
   /** Keys called after a server whose certificate is neither there nor being asked for. */
   *loneKeys(): Iterable<PairNames> {
-    for (const [stem, { plain, dashed }] of this.#keys) {
-      if (this.#stems.has(stem) || this.#requests.has(stem) || !isServerLike(nameOfStem(stem))) continue;
-      const cert = plain === undefined ? `${stem}.pem` : `${stem}.crt`;
-      yield { id: cert, stem, cert, key: plain ?? dashed, chain: undefined, isOptional: false };
+    for (const [stem, { certificate, plainKey, dashedKey, isRequested }] of this.#stems) {
+      const key = plainKey ?? dashedKey;
+      if (key === undefined || certificate !== undefined || isRequested) continue;
+      if (!isServerLike(nameOfStem(stem))) continue;
+      const cert = plainKey === undefined ? `${stem}.pem` : `${stem}.crt`;
+      yield { id: cert, stem, cert, key, chain: undefined, isOptional: false };
     }
   }
 
-  #add(fileName: string, role: FileRole): void {
-    const { kind, stem } = role;
-    if (kind === 'request') this.#requests.add(stem);
-    else if (kind === 'chain') this.#chains.set(stem, fileName);
-    else if (kind === 'key') this.#addKey(fileName, role);
-    else {
-      this.#certificates.push({ ...role, fileName });
-      this.#stems.set(stem, (this.#stems.get(stem) ?? 0) + 1);
-    }
+  #add(fileName: string, { kind, stem, isPem }: FileRole): void {
+    const files = this.#filesOf(stem);
+    if (kind === 'request') files.isRequested = true;
+    else if (kind === 'chain') files.chain = fileName;
+    else if (kind === 'certificate') addCertificate(fileName, files);
+    else if (isPem) files.dashedKey ??= fileName;
+    else files.plainKey ??= fileName;
   }
 
-  #addKey(fileName: string, { stem, isPem }: FileRole): void {
-    const keys = this.#keys.get(stem) ?? {};
-    if (isPem) keys.dashed ??= fileName;
-    else keys.plain ??= fileName;
-    this.#keys.set(stem, keys);
+  #filesOf(stem: string): Stem {
+    const known = this.#stems.get(stem);
+    if (known !== undefined) return known;
+    const files: Stem = {
+      certificate: undefined,
+      moreCertificates: undefined,
+      plainKey: undefined,
+      dashedKey: undefined,
+      chain: undefined,
+      isRequested: false,
+    };
+    this.#stems.set(stem, files);
+    return files;
   }
+}
+
+function addCertificate(fileName: string, files: Stem): void {
+  if (files.certificate === undefined) files.certificate = fileName;
+  else (files.moreCertificates ??= []).push(fileName);
+}
+
+function pairOf(fileName: string, stem: string, files: Stem): PairNames {
+  const { plainKey, dashedKey, chain } = files;
+  const isPem = hasPemEnding(fileName);
+  // <name>.pem beside <name>.crt and <name>.key is a pair only if it holds a key itself.
+  const isSpare = isPem && dashedKey === undefined && files.moreCertificates !== undefined;
+  const key = isSpare ? undefined : isPem ? (dashedKey ?? plainKey) : (plainKey ?? dashedKey);
+  return {
+    id: fileName,
+    stem,
+    cert: fileName,
+    key,
+    chain,
+    isOptional: isSpare || (key === undefined && !isServerLike(nameOfStem(stem))),
+  };
 }

@@ -44,6 +44,8 @@ export class PairEntry {
   missing: { readonly since: number; looks: number } | undefined;
   /** No longer among the pairs of the folder. */
   isGone = false;
+  /** The number of the listing in which it was there last. */
+  seenIn = 0;
   /** The credential whose loading people were told of. */
   toldId: string | undefined;
 
@@ -90,5 +92,6 @@ export class PairEntry {
 
 /** What tells the pair from all others: the path of its certificate relative to the root, or of its folder. */
 export function idOf({ relativePath }: ListedFolder, { id }: PairNames): string {
-  return `${relativePath}/${id}`;
+  // No name of a file has a slash in it, so those of the root need none before them.
+  return relativePath === '' ? id : `${relativePath}/${id}`;
 }

@@ -14,12 +14,15 @@ export interface IndexQuery {
   readonly tried?: ReadonlySet<PairEntry>;
 }
 
+/** The pairs of a name: mostly one, and 10,000 lists of one would take as much memory as the pairs. */
+type Pairs = PairEntry | readonly PairEntry[];
+
 const NONE: readonly PairEntry[] = [];
 
 /** The pairs by name. */
 export class PairIndex {
-  readonly #byName = new Map<string, PairEntry[]>();
-  readonly #unread = new Map<string, PairEntry[]>();
+  readonly #byName = new Map<string, Pairs>();
+  readonly #unread = new Map<string, Pairs>();
 
   /** How many names are known. */
   get size(): number {
@@ -34,7 +37,7 @@ export class PairIndex {
   /** What the pair's certificate says now; undefined takes the pair out. Answers the names that are concerned. */
   update(entry: PairEntry, summary: CertificateSummary | undefined): readonly string[] {
     const before = entry.summary;
-    entry.summary = summary;
+    entry.summary = summary === undefined ? undefined : sharingItsName(summary, entry);
     if (entry.calledAfter !== undefined) remove(this.#unread, entry.calledAfter, entry);
     if (isSame(before, summary)) return NO_NAMES;
     for (const name of before?.names ?? []) remove(this.#byName, name, entry);
@@ -66,8 +69,8 @@ export class PairIndex {
   /** A pair that has not been read and is called after the name, or after its wildcard. */
   unread({ serverName, tried }: IndexQuery): PairEntry | undefined {
     for (const name of [serverName, wildcardOf(serverName)]) {
-      const entries = name === undefined ? NONE : (this.#unread.get(name) ?? NONE);
-      const found = entries.find((entry) => entry.isUsable && tried?.has(entry) !== true);
+      const pairs = name === undefined ? NONE : (this.#unread.get(name) ?? NONE);
+      const found = listOf(pairs).find((entry) => entry.isUsable && tried?.has(entry) !== true);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -82,9 +85,10 @@ interface Choice {
   readonly tried: ReadonlySet<PairEntry> | undefined;
 }
 
-function newest(entries: readonly PairEntry[], { serverName, now, tried }: Choice): PairEntry | undefined {
+function newest(pairs: Pairs, { serverName, now, tried }: Choice): PairEntry | undefined {
+  if (!isList(pairs)) return pairs.isUsable && tried?.has(pairs) !== true ? pairs : undefined;
   let best: PairEntry | undefined;
-  for (const entry of entries) {
+  for (const entry of pairs) {
     if (!entry.isUsable || tried?.has(entry) === true) continue;
     if (best === undefined || isBetter(entry, best, { serverName, now })) best = entry;
   }
@@ -111,6 +115,13 @@ export function isInDate({ summary }: PairEntry, now: number): boolean {
   return summary !== undefined && summary.notBefore <= now && now < summary.notAfter;
 }
 
+/** Most certificates are for the one name that their file is called after, which is in memory already. */
+function sharingItsName(summary: CertificateSummary, { calledAfter }: PairEntry): CertificateSummary {
+  const { names, notBefore, notAfter } = summary;
+  const isShared = calledAfter !== undefined && names.length === 1 && names[0] === calledAfter;
+  return isShared ? { names: [calledAfter], notBefore, notAfter } : summary;
+}
+
 function isSame(one: CertificateSummary | undefined, other: CertificateSummary | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   return (
@@ -121,16 +132,25 @@ function isSame(one: CertificateSummary | undefined, other: CertificateSummary |
   );
 }
 
-function add(map: Map<string, PairEntry[]>, name: string, entry: PairEntry): void {
-  const entries = map.get(name);
-  if (entries === undefined) map.set(name, [entry]);
-  else if (!entries.includes(entry)) entries.push(entry);
+function add(map: Map<string, Pairs>, name: string, entry: PairEntry): void {
+  const pairs = map.get(name);
+  if (pairs === undefined) map.set(name, entry);
+  else if (!listOf(pairs).includes(entry)) map.set(name, [...listOf(pairs), entry]);
 }
 
-function remove(map: Map<string, PairEntry[]>, name: string, entry: PairEntry): void {
-  const entries = map.get(name);
-  if (entries === undefined) return;
-  const left = entries.filter((other) => other !== entry);
-  if (left.length > 0) map.set(name, left);
-  else map.delete(name);
+function remove(map: Map<string, Pairs>, name: string, entry: PairEntry): void {
+  const pairs = map.get(name);
+  if (pairs === undefined) return;
+  const left = listOf(pairs).filter((other) => other !== entry);
+  const [first] = left;
+  if (first === undefined) map.delete(name);
+  else map.set(name, left.length === 1 ? first : left);
+}
+
+function isList(pairs: Pairs): pairs is readonly PairEntry[] {
+  return Array.isArray(pairs);
+}
+
+function listOf(pairs: Pairs): readonly PairEntry[] {
+  return isList(pairs) ? pairs : [pairs];
 }

@@ -18,7 +18,7 @@ export async function stampOfEntry({ certFile, keyFile, chainFile }: PairEntry):
     certFile === keyFile ? '' : stampOf(keyFile),
     chainFile === undefined ? '' : stampOf(chainFile),
   ]);
-  return `${cert}|${key}|${chain}`;
+  return [cert, key, chain].join('|');
 }
 
 /** Finds out whether a certificate without a key file has its key beside it in its own; a missing file has none. */
