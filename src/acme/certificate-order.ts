@@ -43,6 +43,8 @@ export interface OrderTools {
   /** Whether the certificate of this order was handed out before and not taken. */
   readonly isRejected: (orderUrl: string) => boolean;
   readonly validated: (name: string, type: ChallengeType) => void;
+  /** Takes the first certificate for these names out of what may be ordered; rejects when that is used up. */
+  readonly permit: () => Promise<void>;
   /** Told when another type of challenge is tried, and why. */
   readonly fellBack: (failures: readonly ChallengeFailure[]) => void;
 }
@@ -119,7 +121,10 @@ async function resumed(request: CertificateOrder, tools: OrderTools): Promise<Op
   }
 }
 
-async function begun(request: CertificateOrder, { client, records }: OrderTools): Promise<OpenOrder> {
+async function begun(request: CertificateOrder, tools: OrderTools): Promise<OpenOrder> {
+  const { client, records, permit } = tools;
+  // Authorities do not count renewals.
+  if (request.previousKey === undefined) await permit();
   const { privateKey: key } = await generateKeyPair(request.keyType);
   const { url, order } = await newOrder(client, request);
   const record = { url, key, keyType: request.keyType };

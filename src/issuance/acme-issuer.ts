@@ -14,6 +14,7 @@ import type { DnsSolver } from '../acme/dns01.js';
 import { SharedChallenges } from '../acme/shared-challenges.js';
 import { type ChallengeType, listenerSolvers, type Solver } from '../acme/solvers.js';
 import type { RenewalInfo } from '../acme/renewal-info.js';
+import { knownOrderLimit, OrderBudget } from '../acme/order-budget.js';
 import { unlessAborted } from '../acme/unless-aborted.js';
 import type { Credential, CredentialInput } from '../credential/credential.js';
 import type { Finding } from '../credential/findings.js';
@@ -75,6 +76,8 @@ class OrderingIssuer implements AcmeIssuer {
   readonly #accounts: Accounts;
   readonly #challenges: SharedChallenges;
   readonly #solvers: readonly Solver[];
+  /** Undefined where no limit is known. */
+  readonly #budget: OrderBudget | undefined;
   readonly #closing = new AbortController();
   /** By certificate: the order whose certificate was handed out last. Asked again, it was not taken. */
   readonly #handedOut = new Map<string, string>();
@@ -93,6 +96,7 @@ class OrderingIssuer implements AcmeIssuer {
     });
     this.#accounts = new Accounts({ ...options, authority: this.#authority, signal: this.#closing.signal });
     this.#challenges = new SharedChallenges(host, options.storage, this.id);
+    this.#budget = budgetOf(this.id, options);
     this.#solvers = solversOf(options, this.#challenges);
   }
 
@@ -142,6 +146,7 @@ class OrderingIssuer implements AcmeIssuer {
         records: new OrderRecords(storage, `acme/${this.id}/orders/${segment}`, lease),
         isRejected: (url) => this.#handedOut.get(segment) === url,
         validated: (name, type) => this.#lastWorked.set(name, type),
+        permit: async () => this.#budget?.take(names),
         fellBack: (failures) => {
           this.#tellFallback(failures);
         },
@@ -205,6 +210,14 @@ class OrderingIssuer implements AcmeIssuer {
       `Another type of ACME challenge is tried, because this failed: ${failures.map(describeFailure).join('; ')}.`,
     );
   }
+}
+
+function budgetOf(
+  id: string,
+  { directoryUrl, storage, host: { clock } }: AcmeIssuerOptions,
+): OrderBudget | undefined {
+  const limit = knownOrderLimit(directoryUrl);
+  return limit && new OrderBudget({ clock, storage, limit, storageKey: `acme/${id}/order-budget` });
 }
 
 function solversOf(

@@ -83,6 +83,24 @@ export function recordFailure({
   };
 }
 
+/** The record of an attempt that was put off before anybody was asked: no failure, but not due before its time. */
+export function recordPostponement({
+  error,
+  now,
+  before,
+}: Pick<FailedAttempt, 'error' | 'now' | 'before'>): FailureRecord {
+  const retryAfter = finite(error['retryAfter']) ?? now;
+  return {
+    attempts: before?.attempts ?? 0,
+    failingSince: Math.min(before?.failingSince ?? now, now),
+    failedAt: now,
+    nextAttempt: retryAfter,
+    retryAfter,
+    isPermanent: false,
+    error: { code: error.code, message: error.message },
+  };
+}
+
 /**
  * The record as it counts at `now`. One from the future means that the clock was ahead and has been set back:
  * its instants move back with it, or the next attempt might be a year away.

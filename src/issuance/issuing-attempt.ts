@@ -9,7 +9,13 @@ import { TlsmithError } from '../errors.js';
 import type { Lease } from '../storage/storage.js';
 import { settledOrAborted } from './abortable.js';
 import type { CertificateStore, StoredState } from './certificate-store.js';
-import { asIssuanceError, type FailureRecord, rebased, recordFailure } from './failure-record.js';
+import {
+  asIssuanceError,
+  type FailureRecord,
+  rebased,
+  recordFailure,
+  recordPostponement,
+} from './failure-record.js';
 import { isNotOlder, proveIssued } from './issued-proof.js';
 import type { IssueRequest } from './issuer.js';
 import type { RandomShare } from './random-share.js';
@@ -64,7 +70,7 @@ export interface Situation {
 export type Outcome =
   | { readonly kind: 'issued' | 'adopted'; readonly generation: StoredGeneration }
   | { readonly kind: 'failed'; readonly error: TlsmithError; readonly failure: FailureRecord }
-  /** Another process failed meanwhile, and its next attempt is ours too. */
+  /** Nobody was asked: another process failed meanwhile and its next attempt is ours too, or it is not time yet. */
   | { readonly kind: 'postponed'; readonly failure: FailureRecord }
   /** Another process is at it. */
   | { readonly kind: 'busy' }
@@ -211,10 +217,11 @@ export class IssuingAttempts {
     if (signal.aborted) return { kind: 'closed' };
     const error = asIssuanceError(thrown, names);
     const facts = { error, now: clock.now(), before: failure, liveUntil: live?.notAfter, random };
-    const record = recordFailure(facts);
+    const isPostponed = error['isPostponement'] === true;
+    const record = isPostponed ? recordPostponement(facts) : recordFailure(facts);
     // What cannot be stored is still remembered by this process.
     if (lease !== undefined) await store.saveFailure(record, lease).catch(() => undefined);
-    return { kind: 'failed', error, failure: record };
+    return isPostponed ? { kind: 'postponed', failure: record } : { kind: 'failed', error, failure: record };
   }
 }
 

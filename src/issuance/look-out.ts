@@ -72,7 +72,7 @@ export class LookOut {
     const now = this.#clock.now();
     const isSetBack = now < this.#timerAt - SLACK_MS;
     this.#isRinging = true;
-    for (const sleeper of [...this.#sleepers]) {
+    for (const sleeper of this.#sleepers) {
       if (isSetBack || now >= sleeper.wakeAt) sleeper.look();
     }
     this.#isRinging = false;

@@ -217,6 +217,7 @@ class IssuedSource implements ManagedSource {
   async #load(keepers: readonly CertificateKeeper[]): Promise<void> {
     const slots = createSlots(LOADING_SLOTS);
     const { signal } = new AbortController();
+    setMaxListeners(0, signal);
     await Promise.all(keepers.map((keeper) => slots.run(signal, () => keeper.load())));
     this.#index();
   }

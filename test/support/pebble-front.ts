@@ -154,6 +154,8 @@ async function passOn(
   const { hostname, port } = new URL(pebble.directoryUrl);
   const onward = httpsRequest({
     ...{ hostname, port, method, path: url, headers, ca: pebble.serverCa, agent: false },
+    // Else it would be the host that the request names.
+    servername: 'localhost',
   });
   onward.end(body);
   const [answer] = (await once(onward, 'response')) as [IncomingMessage];
