@@ -12,6 +12,7 @@ export {
   type RequestHandler,
 } from './application/application.js';
 export { type ListenTarget } from './listening/listen-target.js';
+export { type CertificateInput, type ClientAuthOptions } from './client-auth/client-auth-options.js';
 export { type RedirectStatus } from './http/redirect.js';
 export { type TlsBaseline } from './handshake/tls-settings.js';
 

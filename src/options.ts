@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressList } from './address-list.js';
 import type { Clock } from './clock.js';
-import type { PolicySettings } from './handshake/policies.js';
+import type { ClientAuthOptions, ClientAuthSettings } from './client-auth/client-auth-options.js';
 import type { TlsBaseline, TlsSettings } from './handshake/tls-settings.js';
 import type { RedirectStatus } from './http/redirect.js';
 import type { Logger } from './logger.js';
@@ -49,6 +49,8 @@ export interface PolicyOptions {
   readonly handshakeTimeoutMs?: number;
   /** `false` turns resumption off; otherwise the keys rotate as those of the server. */
   readonly sessionTickets?: false;
+  /** Asks clients for certificates, or (`false`) does not although the server does. */
+  readonly clientAuth?: ClientAuthOptions | false;
 }
 
 /** Options of {@link createSecureServer}. */
@@ -94,6 +96,11 @@ export interface SecureServerOptions {
   readonly ciphers?: string;
   /** Overrides the key agreement groups, most wanted first, such as `['X25519', 'P-256']`. */
   readonly groups?: readonly string[];
+  /**
+   * Asks clients for certificates and verifies them. docs/mutual-tls.md says what an application gets to know.
+   * @defaultValue off
+   */
+  readonly clientAuth?: ClientAuthOptions | false;
   /**
    * Names with rules of their own, exact or like `*.example.com` (one level; exact goes first). Each policy has TLS
    * servers, ticket keys and a session id context of its own behind the same port. A request whose Host or `:authority`
@@ -158,6 +165,12 @@ export interface HttpListenerSettings {
   readonly handler: ((request: IncomingMessage, response: ServerResponse) => unknown) | undefined;
 }
 
+/** What holds for a name, parsed. */
+export interface PolicyRules {
+  readonly tls: TlsSettings;
+  readonly clientAuth: ClientAuthSettings | undefined;
+}
+
 /** Options with every default filled in; `sources` are still as given. */
 export interface ServerSettings {
   readonly http: HttpListenerSettings | undefined;
@@ -166,8 +179,9 @@ export interface ServerSettings {
   readonly refusesUnknownNames: boolean;
   readonly defaultName: string | undefined;
   readonly tls: TlsSettings;
+  readonly clientAuth: ClientAuthSettings | undefined;
   /** By normalised name. */
-  readonly policies: ReadonlyMap<string, PolicySettings>;
+  readonly policies: ReadonlyMap<string, PolicyRules>;
   readonly publicUrl: URL | undefined;
   readonly allowedPeers: AddressList | undefined;
   /** The peers that must send a PROXY header. */

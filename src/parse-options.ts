@@ -14,6 +14,7 @@ import type {
   ServerSettings,
 } from './options.js';
 import { invalid, isRecord, oneOf, parseBoolean } from './option-values.js';
+import { parseClientAuth } from './parse-client-auth.js';
 import { parsePolicies } from './parse-policies.js';
 import { defaultTls, parseTls } from './parse-tls.js';
 import type { Storage } from './storage/storage.js';
@@ -31,6 +32,7 @@ const KNOWN_OPTIONS: readonly (keyof SecureServerOptions)[] = [
   'maxVersion',
   'ciphers',
   'groups',
+  'clientAuth',
   'policies',
   'publicUrl',
   'allowPeers',
@@ -59,6 +61,10 @@ export function parseOptions(options: SecureServerOptions): ServerSettings {
   assertKnownOptions(CALLER, options, { known: KNOWN_OPTIONS });
   const tickets = parseSessionTickets(options.sessionTickets);
   const tls = parseTls(options, { inherited: defaultTls(tickets.isOn) });
+  const clientAuth =
+    options.clientAuth === undefined || options.clientAuth === false
+      ? undefined
+      : parseClientAuth(options.clientAuth, 'clientAuth');
   return {
     http: parseHttp(options.http),
     isHttp2: parseBoolean(options.http2, 'http2'),
@@ -66,7 +72,8 @@ export function parseOptions(options: SecureServerOptions): ServerSettings {
     refusesUnknownNames: oneOf(options.unknownName, ['default', 'reject'], 'unknownName') === 'reject',
     defaultName: parseDefaultName(options.defaultName),
     tls,
-    policies: parsePolicies(options.policies, { tls }),
+    clientAuth,
+    policies: parsePolicies(options.policies, { tls, clientAuth }),
     publicUrl: parsePublicUrl(options.publicUrl),
     allowedPeers: parseNetworks(options.allowPeers, 'allowPeers'),
     proxies: parseProxyProtocol(options.proxyProtocol),

@@ -1,10 +1,10 @@
 /** The option `policies`: for each name what differs there, as complete settings. */
 import { isIP } from 'node:net';
 import { normalizeConfiguredName } from './credential/server-name.js';
-import type { PolicySettings } from './handshake/policies.js';
 import { assertKnownOptions } from './known-options.js';
 import { invalid, isRecord } from './option-values.js';
-import type { PolicyOptions, SecureServerOptions } from './options.js';
+import type { PolicyOptions, PolicyRules, SecureServerOptions } from './options.js';
+import { parseClientAuth } from './parse-client-auth.js';
 import { parseTls } from './parse-tls.js';
 
 const KNOWN_OPTIONS: readonly (keyof PolicyOptions)[] = [
@@ -15,14 +15,15 @@ const KNOWN_OPTIONS: readonly (keyof PolicyOptions)[] = [
   'groups',
   'handshakeTimeoutMs',
   'sessionTickets',
+  'clientAuth',
 ];
 
 /** @throws `TypeError` naming the policy and the option that is misused */
 export function parsePolicies(
   policies: SecureServerOptions['policies'],
-  inherited: PolicySettings,
-): ReadonlyMap<string, PolicySettings> {
-  const parsed = new Map<string, PolicySettings>();
+  inherited: PolicyRules,
+): ReadonlyMap<string, PolicyRules> {
+  const parsed = new Map<string, PolicyRules>();
   if (policies === undefined) return parsed;
   if (!isRecord(policies)) throw invalid('policies', 'an object with an entry for each name');
   for (const [given, options] of Object.entries(policies)) {
@@ -43,12 +44,21 @@ function parseName(given: string): string {
   );
 }
 
-function parsePolicy(options: PolicyOptions, prefix: string, inherited: PolicySettings): PolicySettings {
+function parsePolicy(options: PolicyOptions, prefix: string, inherited: PolicyRules): PolicyRules {
   if (!isRecord(options)) throw invalid(prefix.slice(0, -1), 'an object');
   assertKnownOptions('createSecureServer', options, { known: KNOWN_OPTIONS, prefix });
   const tls = parseTls(options, { inherited: inherited.tls, prefix });
   const hasSessionTickets = parseTickets(options.sessionTickets, prefix) ?? tls.hasSessionTickets;
-  return { tls: { ...tls, hasSessionTickets } };
+  const { clientAuth } = options;
+  return {
+    tls: { ...tls, hasSessionTickets },
+    clientAuth:
+      clientAuth === undefined
+        ? inherited.clientAuth
+        : clientAuth === false
+          ? undefined
+          : parseClientAuth(clientAuth, `${prefix}clientAuth`),
+  };
 }
 
 function parseTickets(tickets: false | undefined, prefix: string): false | undefined {

@@ -93,7 +93,7 @@ export class SecureServer<
    * Options for `https.createServer`, `http2.createSecureServer`, `tls.createServer`, Fastify's `https` or Vite's
    * `server.https`, when nothing may be attached. docs/frameworks.md says what this mode cannot do.
    * @throws {@link TlsmithError} `NOT_STARTED` before `start()`
-   * @throws `TypeError` with `policies`, which this mode cannot keep apart
+   * @throws `TypeError` with `policies` or `clientAuth`, which this mode cannot do
    */
   get tlsOptions(): TlsOptions {
     this.#assertStarted('tlsOptions');
@@ -232,12 +232,15 @@ export class SecureServer<
     return openMetrics(this.#core.reporter.counters, this.#core.certificates.status());
   }
 
-  /** Makes every source read again what can change, now. Rejects with the first fault; what was loaded keeps serving. */
+  /**
+   * Makes every source, and every `clientAuth`, read again what can change, now. Rejects with the first fault; what was loaded
+   * keeps serving.
+   */
   async reload({ signal }: WaitOptions = {}): Promise<void> {
     this.#assertStarted('reload');
     const controller = new AbortController();
     try {
-      await abortable(this.#core.certificates.sources.reload(controller.signal), signal);
+      await abortable(this.#core.reload(controller.signal), signal);
     } finally {
       controller.abort();
     }

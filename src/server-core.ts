@@ -11,13 +11,14 @@ import { Certificates } from './certificates.js';
 import { Challenges } from './handshake/challenges.js';
 import { ConnectionRouter } from './handshake/connection-router.js';
 import { isPromise } from './handshake/credential-resolver.js';
-import { Policies } from './handshake/policies.js';
+import { ClientAuth } from './client-auth/client-auth.js';
+import { Policies, type PolicySettings } from './handshake/policies.js';
 import { inHandshakeOptions } from './handshake/tls-options.js';
 import { TlsmithError } from './errors.js';
 import { plainHttpReceiver } from './http/plain-http.js';
 import { type PlainAction, plainListener, type PlainListenerOptions } from './http/plain-listener.js';
 import { Listeners } from './listening/listeners.js';
-import type { ServerSettings } from './options.js';
+import type { PolicyRules, ServerSettings } from './options.js';
 import { OwnChecks } from './own-checks.js';
 import type { Reporter } from './reporter.js';
 import { isCheckable } from './served-check.js';
@@ -41,7 +42,7 @@ export class ServerCore {
   readonly challenges: Challenges;
   readonly certificates: Certificates;
   readonly router: ConnectionRouter;
-  readonly #policies: Policies;
+  readonly #policies: Policies<ClientAuth>;
   #isStarted = false;
   /** The latest start, however it ends. */
   #starting: Promise<unknown> = Promise.resolve();
@@ -57,11 +58,7 @@ export class ServerCore {
     this.challenges = new Challenges(settings.clock);
     this.#ownChecks = new OwnChecks(settings.proxies);
     this.#admission = this.#createAdmission();
-    this.#policies = new Policies({
-      ...settings,
-      defaults: settings,
-      byName: settings.policies,
-    });
+    this.#policies = this.#createPolicies();
     this.certificates = new Certificates({
       ...settings,
       sources,
@@ -108,10 +105,16 @@ export class ServerCore {
     if (stops !== this.#stops) throw givenUp();
     this.reporter.clear();
     await this.#admission?.load();
-    await this.certificates.start();
+    await this.#startClientAuth();
+    try {
+      await this.certificates.start();
+    } catch (error) {
+      await this.#closeClientAuth();
+      throw error;
+    }
     if (stops !== this.#stops) {
       // The sources have been closed by stop(); what the end of the start has set up goes as well.
-      await this.certificates.close();
+      await Promise.all([this.certificates.close(), this.#closeClientAuth()]);
       throw givenUp();
     }
     this.#policies.start();
@@ -125,7 +128,7 @@ export class ServerCore {
     this.#policies.close();
     this.router.close();
     this.listeners.forgetObservers();
-    await this.certificates.close();
+    await Promise.all([this.certificates.close(), this.#closeClientAuth()]);
     this.reporter.close();
   }
 
@@ -146,9 +149,9 @@ export class ServerCore {
 
   /** Options for a server that nothing may be attached to. */
   tlsOptions(): TlsOptions {
-    if (this.#policies.areSeveral) {
+    if (this.#policies.areSeveral || this.#policies.default.clientAuth !== undefined) {
       throw new TypeError(
-        'tlsOptions: a server that nothing is attached to cannot keep `policies` apart: attach() it instead.',
+        'tlsOptions: a server that nothing is attached to can neither keep `policies` apart nor do `clientAuth`: attach() it instead.',
       );
     }
     const { certificates, challenges, settings } = this;
@@ -210,6 +213,50 @@ export class ServerCore {
     // Until the start is complete connections wait for it, our own as well.
     if (!this.#isStarted || listener === undefined || !isCheckable(serverName)) return;
     await this.#ownChecks.verify({ serverName, fingerprint256, listener });
+  }
+
+  #createPolicies(): Policies<ClientAuth> {
+    const { settings, reporter } = this;
+    const host = {
+      clock: settings.clock,
+      report: reporter.report.bind(reporter),
+      resolved: (code: string, source: string): void => {
+        reporter.resolved(code, { source });
+      },
+      fault: reporter.fault.bind(reporter),
+    };
+    const rulesOf = (name: string, { tls, clientAuth }: PolicyRules): PolicySettings<ClientAuth> => ({
+      tls,
+      clientAuth: clientAuth === undefined ? undefined : new ClientAuth(clientAuth, name, host),
+    });
+    return new Policies({
+      ...settings,
+      defaults: rulesOf('the server', settings),
+      byName: new Map([...settings.policies].map(([name, rules]) => [name, rulesOf(name, rules)])),
+    });
+  }
+
+  async #startClientAuth(): Promise<void> {
+    try {
+      await Promise.all(this.#policies.all.map(async ({ clientAuth }) => clientAuth?.start()));
+    } catch (error) {
+      await this.#closeClientAuth();
+      throw error;
+    }
+  }
+
+  async #closeClientAuth(): Promise<void> {
+    await Promise.all(this.#policies.all.map(async ({ clientAuth }) => clientAuth?.close()));
+  }
+
+  /** Reads again now what can change; all are asked, then the first fault is thrown. */
+  async reload(signal: AbortSignal): Promise<void> {
+    const results = await Promise.allSettled([
+      this.certificates.sources.reload(signal),
+      ...this.#policies.all.map(({ clientAuth }) => clientAuth?.reload()),
+    ]);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   #createAdmission(): Admission | undefined {

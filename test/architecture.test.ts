@@ -33,8 +33,17 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
   http: ['address-list', 'clock', 'credential/server-name', 'listening/'],
   // Who is let in, before the handshake.
   admission: ['address-list', 'clock'],
+  // Reads authorities and lists from files, and judges clients of the handshake.
+  'client-auth': [...['clock', 'credential/', 'errors', 'files/', 'handshake/policies', 'promise-like']],
   application: [
-    ...['admission/admission', 'clock', 'handshake/', 'http/misdirected', 'http/request-authority'],
+    ...[
+      'admission/admission',
+      'client-auth/client-auth',
+      'clock',
+      'handshake/',
+      'http/misdirected',
+      'http/request-authority',
+    ],
     ...['listening/draining', 'reporter'],
   ],
   testing: ['errors', 'storage/storage'],

@@ -15,6 +15,7 @@ import { WebSocket } from 'ws';
 import { environmentWithoutTrust, nodeHttp2, nodeHttps, run } from './support/clients.js';
 import { type TemporaryFolder, withTemporaryFolder } from './support/temporary-folder.js';
 import { testCa } from './support/certificates.js';
+import { clientAuthority } from './support/client-authority.js';
 import { startPebble } from './support/pebble.js';
 
 jest.setTimeout(120_000);
@@ -122,6 +123,29 @@ describe('An example serves a page and ends by itself:', () => {
         expect(socket.getProtocol()).toBe(protocol);
         socket.destroy();
       }
+    }));
+
+  it('mutual-tls.ts, where only clients with a certificate get in by one of the names', () =>
+    withTemporaryFolder(async (folder) => {
+      const authority = await clientAuthority('Clients');
+      await writeFile(folder.file('ca.pem'), authority.pem);
+      await running(
+        'mutual-tls.ts',
+        async ({ port }) => {
+          expect(await page(port)).toBe('Hello, stranger\n');
+          const hello = async (name: string): Promise<string> => {
+            const client = await authority.issue({ name });
+            const host = { servername: 'admin.localhost', rejectUnauthorized: false };
+            const socket = connectTls({ port, host: '127.0.0.1', ...host, ...client });
+            socket.on('error', () => undefined);
+            socket.end('GET / HTTP/1.1\r\nhost: admin.localhost\r\nconnection: close\r\n\r\n');
+            return text(socket).catch(() => '');
+          };
+          expect(await hello('ann')).toContain('Hello, CN=ann\n');
+          expect(await hello('former')).not.toContain('Hello');
+        },
+        { env: { ...ANY_PORTS, CLIENT_CA: folder.file('ca.pem') } },
+      );
     }));
 
   it('attach-existing-server.ts, and redirects plain HTTP on the same port', () =>

@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Admission } from '../admission/admission.js';
 import type { Clock } from '../clock.js';
 import type { ConnectionRouter } from '../handshake/connection-router.js';
+import type { ClientAuth, Verdict } from '../client-auth/client-auth.js';
 import type { Policies, Policy } from '../handshake/policies.js';
 import { PolicyServers } from '../handshake/policy-servers.js';
 import { type HandshakeServers, TlsServers } from '../handshake/tls-servers.js';
@@ -20,7 +21,7 @@ import { WaitingConnections } from './waiting-connections.js';
 /** What a frontend needs of its server. */
 export interface FrontendOptions {
   readonly router: ConnectionRouter;
-  readonly policies: Policies;
+  readonly policies: Policies<ClientAuth>;
   readonly reporter: Reporter;
   readonly clock: Clock;
   /** Decides who is let in; undefined = everybody. */
@@ -108,12 +109,13 @@ export class Frontend {
     if (this.application.server.listening) this.application.server.close();
   }
 
-  #serversOf(policy: Policy, guarded: AttachableServer | undefined): TlsServers {
+  #serversOf(policy: Policy<ClientAuth>, guarded: AttachableServer | undefined): TlsServers {
     const { contexts, keyShares } = this.#options.reporter.counters;
     return new TlsServers({
       settings: policy.tls,
       ticketKeys: policy.ticketKeys,
       sessionIdContext: policy.sessionIdContext,
+      clientAuth: policy.clientAuth,
       protocols: this.application.protocols,
       contexts,
       keyShares,
@@ -129,7 +131,7 @@ export class Frontend {
   }
 
   /** The application as connections of one policy may see it: without the requests for names of others. */
-  #guardedFor(policy: Policy): AttachableServer | undefined {
+  #guardedFor(policy: Policy<ClientAuth>): AttachableServer | undefined {
     const { policies, reporter } = this.#options;
     // Of what a raw tls.Server carries nothing is known.
     if (!isHttp(this.application)) return undefined;
@@ -141,8 +143,8 @@ export class Frontend {
     });
   }
 
-  #secured(socket: TLSSocket, policy: Policy, guarded: AttachableServer | undefined): void {
-    const { router, reporter, policies, isOwnCheck, onHandshake } = this.#options;
+  #secured(socket: TLSSocket, policy: Policy<ClientAuth>, guarded: AttachableServer | undefined): void {
+    const { router, policies, isOwnCheck } = this.#options;
     router.secured(socket);
     if (policies.areSeveral && policies.for(serverNameOf(socket)) !== policy) {
       // The name was changed after the first hello (RFC 8446 §4.1.2 forbids it), to get by its rules.
@@ -153,11 +155,35 @@ export class Frontend {
       socket.destroy();
       return;
     }
+    // A raw tls.Server's connections have no error listener; a client's reset must not end the process.
+    if (!this.#hasErrorListener) socket.on('error', ignore);
+    if (policy.clientAuth === undefined) this.#forward(socket, guarded);
+    else this.#admit(socket, policy.clientAuth, guarded);
+  }
+
+  /** Lets a client in that was asked for a certificate, as soon as it is known whether it may. */
+  #admit(socket: TLSSocket, clientAuth: ClientAuth, guarded: AttachableServer | undefined): void {
+    const judged = (verdict: Verdict): void => {
+      if (verdict === 'refused') {
+        socket.destroy();
+        this.#handshakeFailed(new Error('the client certificate was refused'), socket);
+      } else if (!socket.destroyed) this.#forward(socket, guarded);
+    };
+    const verdict = clientAuth.judge(socket);
+    if (typeof verdict === 'string') {
+      judged(verdict);
+      return;
+    }
+    // Nobody else listens while it waits.
+    if (this.#hasErrorListener) socket.on('error', ignore);
+    void verdict.then(judged);
+  }
+
+  #forward(socket: TLSSocket, guarded: AttachableServer | undefined): void {
+    const { reporter, onHandshake } = this.#options;
     reporter.counters.handshakes.increment('completed');
     reporter.counters.sessions.increment(socket.isSessionReused() ? 'resumed' : 'full');
     onHandshake?.(socket);
-    // A raw tls.Server's connections have no error listener; a client's reset must not end the process.
-    if (!this.#hasErrorListener) socket.on('error', ignore);
     try {
       this.application.forward(socket, guarded);
     } catch (error) {
@@ -168,7 +194,11 @@ export class Frontend {
 
   #handshakeFailed(error: Error, socket: TLSSocket): void {
     const { reporter, router } = this.#options;
-    reporter.handshakeFailed(error, router.remoteAddressOf(socket), serverNameOf(socket));
+    reporter.handshakeFailed(
+      clientCertificateError(socket) ?? error,
+      router.remoteAddressOf(socket),
+      serverNameOf(socket),
+    );
     // The socket is destroyed already: here it tells the application who it was, no more.
     if (this.application.kind !== 'http') this.#tell('tlsClientError', error, socket);
   }
@@ -195,6 +225,14 @@ export class Frontend {
       if (event === 'keylog') enable();
     });
   }
+}
+
+/** What is wrong with the client's certificate; node itself only says that the connection has ended. */
+function clientCertificateError(socket: TLSSocket): Error | undefined {
+  // A code, against node's types.
+  const reason: unknown = socket.authorizationError;
+  if (typeof reason !== 'string') return undefined;
+  return Object.assign(new Error('the client certificate was refused'), { code: reason });
 }
 
 /** What the client asked for; node has `false` for nothing, and its types say otherwise. */

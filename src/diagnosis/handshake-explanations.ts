@@ -19,6 +19,11 @@ export type FailureKind =
   | 'decrypt_error'
   | 'certificate_required'
   | 'client_certificate_refused'
+  | 'client_certificate_expired'
+  | 'client_certificate_revoked'
+  | 'client_certificate_usage'
+  | 'client_name_not_allowed'
+  | 'client_revocation_unknown'
   | 'plain_http'
   | 'malformed'
   | 'disconnected'
@@ -59,6 +64,14 @@ export const ALERT_KINDS: ReadonlyMap<string, FailureKind> = new Map<string, Fai
   ['UNEXPECTED_MESSAGE', 'malformed'],
 ]);
 
+/** Why a client's certificate does not lead to an authority that is trusted, in node's words. */
+const UNTRUSTED = [
+  ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'CERT_SIGNATURE_FAILURE'],
+  ...['CERT_CHAIN_TOO_LONG', 'INVALID_CA', 'PATH_LENGTH_EXCEEDED', 'CERT_UNTRUSTED', 'CERT_REJECTED'],
+  ...['UNABLE_TO_DECRYPT_CERT_SIGNATURE', 'UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY', 'UNSPECIFIED'],
+];
+
 /** What OpenSSL and node find on this side. */
 export const REASON_KINDS: ReadonlyMap<string, FailureKind> = new Map<string, FailureKind>([
   ['UNSUPPORTED_PROTOCOL', 'protocol_version'],
@@ -78,6 +91,18 @@ export const REASON_KINDS: ReadonlyMap<string, FailureKind> = new Map<string, Fa
   ['BAD_SIGNATURE', 'decrypt_error'],
   ['PEER_DID_NOT_RETURN_A_CERTIFICATE', 'certificate_required'],
   ['CERTIFICATE_VERIFY_FAILED', 'client_certificate_refused'],
+  // What node says of a client's certificate, and what clientAuth adds.
+  ['CLIENT_CERT_MISSING', 'certificate_required'],
+  ['CLIENT_CERT_NAME_NOT_ALLOWED', 'client_name_not_allowed'],
+  ['CERT_NOT_YET_VALID', 'client_certificate_expired'],
+  ['CERT_HAS_EXPIRED', 'client_certificate_expired'],
+  ['CERT_REVOKED', 'client_certificate_revoked'],
+  ['INVALID_PURPOSE', 'client_certificate_usage'],
+  ['UNABLE_TO_GET_CRL', 'client_revocation_unknown'],
+  ['CRL_HAS_EXPIRED', 'client_revocation_unknown'],
+  ['CRL_NOT_YET_VALID', 'client_revocation_unknown'],
+  ['CRL_SIGNATURE_FAILURE', 'client_revocation_unknown'],
+  ...UNTRUSTED.map((reason) => [reason, 'client_certificate_refused'] as const),
   ['HTTP_REQUEST', 'plain_http'],
   ['HTTPS_PROXY_REQUEST', 'plain_http'],
   ['WRONG_VERSION_NUMBER', 'malformed'],
@@ -170,12 +195,40 @@ export const EXPLANATIONS: Readonly<Record<FailureKind, Explanation>> = {
     hint: 'If it is a client of yours, look for a proxy, firewall or virus scanner between that looks into TLS.',
   },
   certificate_required: {
+    code: 'CLIENT_CERT_MISSING',
     what: 'was asked for a certificate of its own and sent none',
     hint: 'Give the client its certificate and key (curl --cert CLIENT.pem --key CLIENT-KEY.pem).',
   },
   client_certificate_refused: {
-    what: 'sent a certificate of its own that does not verify',
-    hint: 'Issue it by one of the authorities that this server was told to accept, and check its dates.',
+    code: 'CLIENT_CERT_UNTRUSTED',
+    what: 'sent a certificate of its own that no authority of clientAuth has issued, or without the intermediates that lead there',
+    hint: 'Issue it by one of the authorities in clientAuth.ca or caFile, and let the client send its whole chain.',
+  },
+  client_certificate_expired: {
+    code: 'CLIENT_CERT_EXPIRED',
+    what: 'sent a certificate of its own that has expired or is not yet valid, or one of whose authorities has',
+    hint: 'Renew it; if it is in date, the clock of this machine is wrong.',
+  },
+  client_certificate_revoked: {
+    code: 'CLIENT_CERT_REVOKED',
+    what: 'sent a certificate of its own that has been revoked',
+    hint: 'Nothing, unless it was revoked by mistake; then issue a new one.',
+  },
+  client_certificate_usage: {
+    code: 'CLIENT_CERT_WRONG_USAGE',
+    what: 'sent a certificate of its own that is not meant for clients',
+    hint: 'Issue it with the extended key usage clientAuth. Public authorities stopped doing so in 2026: use an authority of your own.',
+  },
+  client_name_not_allowed: {
+    code: 'CLIENT_CERT_NAME_NOT_ALLOWED',
+    what: 'sent a certificate that verifies, and that clientAuth.allow has refused',
+    hint: 'If it is to come in, let allow say so; what allow throws counts as a refusal and is logged.',
+  },
+  client_revocation_unknown: {
+    code: 'CLIENT_CRL_UNUSABLE',
+    level: 'warn',
+    what: 'sent a certificate whose revocation cannot be looked up: a revocation list of its authorities is missing, out of date or not signed by them',
+    hint: 'With crl or crlFile every authority of the chain, the root too, needs a list that is in date; see `openssl crl -in FILE -noout -nextupdate`.',
   },
   plain_http: {
     code: 'TLS_PLAIN_HTTP_ON_TLS_PORT',

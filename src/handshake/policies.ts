@@ -8,13 +8,32 @@ import { normalizeServerName, wildcardOf } from '../credential/server-name.js';
 import { TicketKeys } from './ticket-keys.js';
 import type { TlsSettings } from './tls-settings.js';
 
+/** Whom clients' certificates are verified by, as PEM, one certificate or list each. */
+export interface ClientTrust {
+  readonly ca: readonly string[];
+  readonly crl: readonly string[];
+}
+
+/** What a handshake has to know to ask clients for certificates. */
+export interface ClientAuthentication {
+  /** Whether a client without one that verifies fails. */
+  readonly isRequired: boolean;
+  /** As it holds now. */
+  readonly trust: ClientTrust;
+  /** Calls `listener` whenever the trust has changed. */
+  onChange(listener: () => void): void;
+}
+
 /** What may differ from policy to policy. */
-export interface PolicySettings {
+export interface PolicySettings<Auth extends ClientAuthentication = ClientAuthentication> {
   readonly tls: TlsSettings;
+  readonly clientAuth: Auth | undefined;
 }
 
 /** The rules for some names. */
-export interface Policy extends PolicySettings {
+export interface Policy<
+  Auth extends ClientAuthentication = ClientAuthentication,
+> extends PolicySettings<Auth> {
   /** The name it is for, possibly with a wildcard; `default` for all others. */
   readonly name: string;
   readonly ticketKeys: TicketKeys;
@@ -23,33 +42,35 @@ export interface Policy extends PolicySettings {
 }
 
 /** What policies are made from. */
-export interface PoliciesOptions {
+export interface PoliciesOptions<Auth extends ClientAuthentication> {
   readonly clock: Clock;
   readonly rotateTicketKeysEveryMs: number;
   /** For every name that has no other policy. */
-  readonly defaults: PolicySettings;
+  readonly defaults: PolicySettings<Auth>;
   /** By name, normalised: exact, or with a leading wildcard label. */
-  readonly byName: ReadonlyMap<string, PolicySettings>;
+  readonly byName: ReadonlyMap<string, PolicySettings<Auth>>;
 }
 
 /** All policies of one server. */
-export class Policies {
-  readonly default: Policy;
-  readonly #byName: ReadonlyMap<string, Policy>;
+export class Policies<Auth extends ClientAuthentication = ClientAuthentication> {
+  readonly default: Policy<Auth>;
+  readonly #byName: ReadonlyMap<string, Policy<Auth>>;
 
-  constructor({ clock, rotateTicketKeysEveryMs, defaults, byName }: PoliciesOptions) {
-    const create = (name: string, settings: PolicySettings): Policy => ({
-      ...settings,
-      name,
-      ticketKeys: new TicketKeys(clock, rotateTicketKeysEveryMs),
-      sessionIdContext: contextOf(name),
-    });
+  constructor({ clock, rotateTicketKeysEveryMs, defaults, byName }: PoliciesOptions<Auth>) {
+    const create = (name: string, { tls, clientAuth }: PolicySettings<Auth>): Policy<Auth> => {
+      const ticketKeys = new TicketKeys(clock, rotateTicketKeysEveryMs);
+      // A resumed session is not verified again: who has been revoked meanwhile must not come in by a ticket.
+      clientAuth?.onChange(() => {
+        ticketKeys.replace();
+      });
+      return { tls, clientAuth, name, ticketKeys, sessionIdContext: contextOf(name) };
+    };
     this.default = create('default', defaults);
     this.#byName = new Map([...byName].map(([name, settings]) => [name, create(name, settings)]));
   }
 
   /** Every policy, the default one first. */
-  get all(): Policy[] {
+  get all(): Policy<Auth>[] {
     return [this.default, ...this.#byName.values()];
   }
 
@@ -59,13 +80,13 @@ export class Policies {
   }
 
   /** The policy for a server name as a client sent it; the default one for no name and for what is none. */
-  for(sentName: string | undefined): Policy {
+  for(sentName: string | undefined): Policy<Auth> {
     const name = sentName === undefined ? undefined : normalizeServerName(sentName);
     return name === undefined ? this.default : this.of(name);
   }
 
   /** The policy for a normalised name: exact before wildcard. */
-  of(name: string): Policy {
+  of(name: string): Policy<Auth> {
     const exact = this.#byName.get(name);
     if (exact !== undefined) return exact;
     const wildcard = wildcardOf(name);

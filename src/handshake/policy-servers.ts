@@ -2,15 +2,15 @@
 import type { Server } from 'node:tls';
 import type { Credential } from '../credential/credential.js';
 import type { ClientHello } from './client-hello.js';
-import type { Policies, Policy } from './policies.js';
+import type { ClientAuthentication, Policies, Policy } from './policies.js';
 import type { HandshakeServers, TlsServers } from './tls-servers.js';
 
 /** Hands each connection to the servers of its policy. */
-export class PolicyServers implements HandshakeServers {
-  readonly #policies: Policies;
-  readonly #servers: ReadonlyMap<Policy, TlsServers>;
+export class PolicyServers<Auth extends ClientAuthentication> implements HandshakeServers {
+  readonly #policies: Policies<Auth>;
+  readonly #servers: ReadonlyMap<Policy<Auth>, TlsServers>;
 
-  constructor(policies: Policies, create: (policy: Policy) => TlsServers) {
+  constructor(policies: Policies<Auth>, create: (policy: Policy<Auth>) => TlsServers) {
     this.#policies = policies;
     this.#servers = new Map(policies.all.map((policy) => [policy, create(policy)]));
   }

@@ -53,6 +53,12 @@ export class TicketKeys {
     for (const listener of this.#listeners) listener();
   }
 
+  /** Makes a new current key and drops the one before: no session begun so far is resumed. */
+  replace(): void {
+    this.rotate();
+    this.previous = undefined;
+  }
+
   /** Calls `listener` after each rotation. */
   onRotate(listener: () => void): void {
     this.#listeners.add(listener);

@@ -5,10 +5,11 @@
  * another key type join the same server. All of them share ticket keys and session id context, so a session
  * resumes across them and survives every swap of a certificate.
  */
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type Server, type TlsOptions, type TLSSocket } from 'node:tls';
 import { BoundedMap } from '../bounded-map.js';
 import type { Credential } from '../credential/credential.js';
 import type { ClientHello } from './client-hello.js';
+import type { ClientAuthentication } from './policies.js';
 import type { TicketKey, TicketKeys } from './ticket-keys.js';
 import {
   POST_QUANTUM_GROUP_ID,
@@ -45,6 +46,8 @@ export interface TlsServersOptions {
   /** ALPN, most wanted first; empty = none is negotiated. */
   readonly protocols: readonly string[] | Uint8Array;
   readonly listener: HandshakeListener;
+  /** Undefined: clients are not asked for certificates. */
+  readonly clientAuth: ClientAuthentication | undefined;
   /** Counts lookups: hit or miss. */
   readonly contexts: { increment(result: 'hit' | 'miss'): void };
   /** Counts handshakes by the key agreement that client and server are both ready for. */
@@ -68,6 +71,9 @@ export class TlsServers implements HandshakeServers {
     this.#takesPostQuantum = takesPostQuantum(options.settings);
     options.ticketKeys.onRotate(() => {
       this.#rotateTicketKeys();
+    });
+    options.clientAuth?.onChange(() => {
+      this.#drop();
     });
   }
 
@@ -108,7 +114,7 @@ export class TlsServers implements HandshakeServers {
   }
 
   #create(credential: Credential, ticketKey: TicketKey): Server {
-    const { settings, sessionIdContext, protocols, listener } = this.#options;
+    const { settings, sessionIdContext, protocols, listener, clientAuth } = this.#options;
     const server = createServer({
       ...tlsServerOptions(settings),
       cert: credential.cert,
@@ -116,6 +122,7 @@ export class TlsServers implements HandshakeServers {
       ticketKeys: ticketKey.secret,
       sessionIdContext,
       ...(protocols.length === 0 ? {} : { ALPNProtocols: protocols }),
+      ...(clientAuth === undefined ? {} : clientAuthOptions(clientAuth)),
     });
     server.on('secureConnection', (socket) => {
       listener.secured(socket);
@@ -129,6 +136,11 @@ export class TlsServers implements HandshakeServers {
     return withoutSecrets(server);
   }
 
+  /** The trust has changed: connections from now on are verified by what holds now. */
+  #drop(): void {
+    for (const servers of [this.#current, this.#resting, this.#previous]) servers.clear();
+  }
+
   #rotateTicketKeys(): void {
     this.#previous.clear();
     for (const server of this.#current.values()) {
@@ -138,6 +150,16 @@ export class TlsServers implements HandshakeServers {
     this.#resting = this.#current;
     this.#current = new BoundedMap(CACHED_SERVERS);
   }
+}
+
+function clientAuthOptions({ isRequired, trust }: ClientAuthentication): TlsOptions {
+  return {
+    requestCert: true,
+    rejectUnauthorized: isRequired,
+    // An empty list trusts nobody; none at all would trust every public authority.
+    ca: [...trust.ca],
+    ...(trust.crl.length === 0 ? {} : { crl: [...trust.crl] }),
+  };
 }
 
 /**

@@ -7,10 +7,10 @@ import { manualClock } from '../support/manual-clock.js';
 import { SETTINGS } from './support/routed-server.js';
 import { credentialFor } from './support/sources.js';
 
-const defaults: PolicySettings = { tls: SETTINGS };
+const defaults: PolicySettings = { tls: SETTINGS, clientAuth: undefined };
 
 function policiesFor(...names: string[]): Policies {
-  const byName = new Map(names.map((name) => [name, { tls: { ...SETTINGS } }]));
+  const byName = new Map(names.map((name) => [name, { ...defaults }]));
   return new Policies({ clock: manualClock(), rotateTicketKeysEveryMs: 1_000, defaults, byName });
 }
 
@@ -55,6 +55,25 @@ describe('Policies', () => {
     const last = after.map(({ current }) => current);
     await clock.advance(5_000);
     expect(after.map(({ current }) => current)).toEqual(last);
+  });
+});
+
+describe('A policy that asks for client certificates', () => {
+  it('drops all its ticket keys when the trust has changed, and those of no other', () => {
+    const listeners: (() => void)[] = [];
+    const clientAuth = {
+      isRequired: false,
+      trust: { ca: [], crl: [] },
+      onChange: (listener: () => void) => void listeners.push(listener),
+    };
+    const byName = new Map([['a.test', { ...defaults, clientAuth }]]);
+    const policies = new Policies({ clock: manualClock(), rotateTicketKeysEveryMs: 1_000, defaults, byName });
+    const [other, { ticketKeys }] = [policies.default, policies.of('a.test')];
+    const [before, untouched] = [ticketKeys.current, other.ticketKeys.current];
+    for (const listener of listeners) listener();
+    expect(ticketKeys.current).not.toBe(before);
+    expect(ticketKeys.previous).toBeUndefined();
+    expect(other.ticketKeys.current).toBe(untouched);
   });
 });
 

@@ -58,6 +58,22 @@ describe('TLS servers', () => {
     expect(servers.serverFor(replaced, helloOf())).not.toBe(first);
   });
 
+  it('that ask for client certificates are made anew when the trust has changed', async () => {
+    const listeners: (() => void)[] = [];
+    const clientAuth = {
+      isRequired: true,
+      trust: { ca: [], crl: [] },
+      onChange: (listener: () => void) => void listeners.push(listener),
+    };
+    const servers = serversWith({ clientAuth });
+    const credential = await credentialFor('a.test');
+    const before = servers.serverFor(credential, helloOf());
+    expect(before).toMatchObject({ requestCert: true, rejectUnauthorized: true, ca: [] });
+    expect(servers.serverFor(credential, helloOf())).toBe(before);
+    for (const listener of listeners) listener();
+    expect(servers.serverFor(credential, helloOf())).not.toBe(before);
+  });
+
   it('show neither the private key nor ticket keys to whoever prints a socket', async () => {
     const credential = await credentialFor('a.test');
     const server = await routedServer([sourceOf(credential)]);
@@ -156,6 +172,7 @@ function serversWith(options: Partial<TlsServersOptions>): TlsServers {
     settings: SETTINGS satisfies TlsSettings,
     ticketKeys: new TicketKeys(manualClock(), 1_000),
     sessionIdContext: 'test',
+    clientAuth: undefined,
     protocols: ['http/1.1'],
     contexts: { increment: () => undefined },
     keyShares: { increment: () => undefined },

@@ -81,6 +81,7 @@ export async function routedServer(
     settings,
     ticketKeys,
     sessionIdContext: 'test',
+    clientAuth: undefined,
     protocols: [],
     contexts: { increment: () => undefined },
     keyShares: { increment: () => undefined },
