@@ -9,6 +9,8 @@ import { ExpiryWatch, type WatchedCertificate } from './expiry.js';
 import type { CredentialResolver } from './handshake/credential-resolver.js';
 import { type TlsSettings, tlsServerOptions } from './handshake/tls-settings.js';
 import { Inspections } from './inspections.js';
+import { isRsa } from './credential/key-kinds.js';
+import { type AtHand, KeyAlternatives } from './key-alternatives.js';
 import { ObservedResolver } from './observed-resolver.js';
 import { assertNoFindings, SourceSet, type SourceSurroundings } from './source-set.js';
 import { credentialsOf, managedOf } from './source-readings.js';
@@ -32,6 +34,7 @@ export class Certificates {
   readonly #options: CertificatesOptions;
   readonly #watch: ExpiryWatch;
   readonly #inspections: Inspections;
+  readonly #alternatives: KeyAlternatives | undefined;
   readonly #contexts = new BoundedMap<string, SecureContext>(CACHED_CONTEXTS);
   #isWatching = false;
   #isLookDue = false;
@@ -41,13 +44,16 @@ export class Certificates {
     this.#options = options;
     this.#inspections = inspectionsFor(options);
     reporter.namesAtHand = () => this.#names();
+    if (sources.length > 1) this.#alternatives = new KeyAlternatives(clock, () => this.#atHand());
     this.sources = new SourceSet(sources, {
       ...options,
       inspect: (credential, origin) => {
+        this.#alternatives?.seen(credential);
         this.#inspections.add(credential, origin);
       },
       changed: () => {
         this.resolver.changed();
+        this.#alternatives?.changed();
         this.#lookSoon();
       },
     });
@@ -75,6 +81,7 @@ export class Certificates {
       throw error;
     }
     this.#isWatching = true;
+    this.#alternatives?.start();
     this.#look();
   }
 
@@ -87,10 +94,18 @@ export class Certificates {
     await this.#inspections.close();
   }
 
-  /** What a client that asks for `serverName` gets, as a context. */
-  async resolve(serverName: string | undefined): Promise<SecureContext | undefined> {
+  /**
+   * What a client that asks for `serverName` gets, as a context. In a context that is chosen inside a handshake node uses
+   * one key only: the RSA one for clients that know nothing else.
+   */
+  async resolve(
+    serverName: string | undefined,
+    { knowsRsaOnly } = { knowsRsaOnly: false },
+  ): Promise<SecureContext | undefined> {
     const credential = await this.#select(serverName);
-    return credential === undefined ? undefined : this.contextOf(credential);
+    if (credential?.alternative === undefined) return credential && this.contextOf(credential);
+    const { alternative } = credential;
+    return this.contextOf(isRsa(alternative) === knowsRsaOnly ? alternative : credential);
   }
 
   /** The context of a credential, made once. */
@@ -131,14 +146,19 @@ export class Certificates {
         reporter.resolvedRecurring(finding);
       },
     };
-    return new ObservedResolver(context, {
-      served: (credential) => {
-        this.#inspections.add(credential);
+    return new ObservedResolver(
+      context,
+      {
+        served: (credential) => {
+          this.#inspections.add(credential);
+          if (credential.alternative !== undefined) this.#inspections.add(credential.alternative);
+        },
+        unmatched: (serverName) => {
+          if (!refusesUnknownNames) reporter.unmatched(serverName);
+        },
       },
-      unmatched: (serverName) => {
-        if (!refusesUnknownNames) reporter.unmatched(serverName);
-      },
-    });
+      this.#alternatives,
+    );
   }
 
   /** What the sources have at hand is inspected before the start is done, where a finding prevents it. */
@@ -153,8 +173,13 @@ export class Certificates {
   }
 
   *#names(): Iterable<string> {
+    for (const [, { names }] of this.#atHand()) yield* names;
+  }
+
+  *#atHand(): Iterable<AtHand> {
     for (const source of this.#options.sources) {
-      for (const { names } of credentialsOf(source, this.#report)) yield* names;
+      const name = nameOfSource(source);
+      for (const credential of credentialsOf(source, this.#report)) yield [name, credential];
     }
   }
 

@@ -1,5 +1,6 @@
 /** The resolver with an eye on its answers: who is served what, and which names nobody has. */
 import type { Credential } from './credential/credential.js';
+import type { KeyAlternatives } from './key-alternatives.js';
 import {
   CredentialResolver,
   isPromise,
@@ -19,11 +20,14 @@ export interface ResolverObserver {
 /** A resolver that tells an observer of its answers. */
 export class ObservedResolver extends CredentialResolver {
   readonly #observer: ResolverObserver;
+  /** Undefined with one source, which knows by itself what belongs together. */
+  readonly #alternatives: KeyAlternatives | undefined;
   readonly #defaultName: string | undefined;
 
-  constructor(options: ResolverOptions, observer: ResolverObserver) {
+  constructor(options: ResolverOptions, observer: ResolverObserver, alternatives?: KeyAlternatives) {
     super(options);
     this.#observer = observer;
+    this.#alternatives = alternatives;
     this.#defaultName = options.defaultName;
   }
 
@@ -36,14 +40,24 @@ export class ObservedResolver extends CredentialResolver {
     } else {
       this.#found(selection, serverName, options);
     }
-    return selection;
+    return this.#completed(selection, serverName);
   }
 
   override default(localAddress: string | undefined, options?: SelectionOptions): Selection {
     const selection = super.default(localAddress, options);
     if (isPromise(selection)) void selection.then(this.#served);
     else this.#served(selection);
-    return selection;
+    return this.#completed(selection);
+  }
+
+  /** With a credential of the other key kind beside it, where there is one for the name. */
+  #completed(selection: Selection, serverName?: string): Selection {
+    const alternatives = this.#alternatives;
+    if (alternatives === undefined || selection === undefined) return selection;
+    if (!isPromise(selection)) return alternatives.complete(selection, serverName);
+    return selection.then((credential) =>
+      credential === undefined ? undefined : alternatives.complete(credential, serverName),
+    );
   }
 
   readonly #served = (credential: Credential | undefined): void => {

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { AddressList } from './address-list.js';
-import { fingerprintServedFor, servedDiffers } from './served-check.js';
+import { servedDiffers, servedFor } from './served-check.js';
 import type { ListenerAddress } from './sources/certificate-source.js';
 
 /** What is expected of a check. */
@@ -35,25 +35,26 @@ export class OwnChecks {
    * @throws {@link TlsmithError} `SERVED_CERTIFICATE_DIFFERS`
    */
   async verify({ serverName, fingerprint256, listener }: OwnCheck): Promise<void> {
-    let end: string | undefined;
+    const ends: string[] = [];
     let connected = (): void => undefined;
     const connecting = new Promise<void>((resolve) => (connected = resolve));
     this.#connecting.add(connecting);
     try {
-      const served = await fingerprintServedFor(serverName, {
+      const { isServed, served } = await servedFor(serverName, fingerprint256, {
         listener,
         onConnect: (socket) => {
-          end = endOf(socket.localAddress, socket.localPort);
+          const end = endOf(socket.localAddress, socket.localPort);
+          ends.push(end);
           this.#ends.add(end);
           connected();
           if (this.#proxies?.has(socket.localAddress) === true) socket.write(OWN_HEADER);
         },
       });
-      if (served !== fingerprint256) throw servedDiffers(serverName, fingerprint256, served);
+      if (!isServed) throw servedDiffers(serverName, fingerprint256, served);
     } finally {
       connected();
       this.#connecting.delete(connecting);
-      if (end !== undefined) this.#ends.delete(end);
+      for (const end of ends) this.#ends.delete(end);
     }
   }
 

@@ -12,6 +12,27 @@ export interface ServedCheckOptions {
   readonly listener: ListenerAddress;
   /** Told the raw socket before its first byte, so that the server can tell it from a client. */
   readonly onConnect: (socket: Socket) => void;
+  /** The signatures that are offered to be checked; all that node knows, when left out. */
+  readonly sigalgs?: string;
+}
+
+/** Signatures by each kind of key: a name may have a certificate for either. */
+const KINDS = ['ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512', 'RSA-PSS+SHA256:RSA+SHA256'];
+
+/** Whether this certificate is served for `serverName`, if need be to clients that know its kind of key only. */
+export async function servedFor(
+  serverName: string,
+  expected: string,
+  options: ServedCheckOptions,
+): Promise<{ readonly isServed: boolean; readonly served: string | undefined }> {
+  const served = await fingerprintServedFor(serverName, options);
+  if (served === expected) return { isServed: true, served };
+  for (const sigalgs of KINDS) {
+    // A server without a key of this kind ends the handshake.
+    const other = await fingerprintServedFor(serverName, { ...options, sigalgs }).catch(() => undefined);
+    if (other === expected) return { isServed: true, served };
+  }
+  return { isServed: false, served };
 }
 
 /** The SHA-256 fingerprint of the certificate served for `serverName`. */
@@ -25,7 +46,13 @@ export async function fingerprintServedFor(
     await once(raw, 'connect', { signal });
     options.onConnect(raw);
     // Nothing is trusted here: only what is shown is compared.
-    const secure = connectTls({ socket: raw, servername: serverName, rejectUnauthorized: false });
+    const { sigalgs } = options;
+    const secure = connectTls({
+      socket: raw,
+      servername: serverName,
+      rejectUnauthorized: false,
+      ...(sigalgs === undefined ? {} : { sigalgs }),
+    });
     await once(secure, 'secureConnect', { signal });
     return secure.getPeerX509Certificate()?.fingerprint256;
   } finally {

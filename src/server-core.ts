@@ -163,7 +163,7 @@ export class ServerCore {
       sessionIdContext,
       challenges,
       refusesUnknownNames: settings.refusesUnknownNames,
-      resolve: (serverName) => certificates.resolve(serverName),
+      resolve: (serverName, client) => certificates.resolve(serverName, client),
       contextOf: (credential) => certificates.contextOf(credential),
       // Without waiting there is no promise.
       defaultCredential: isPromise(selection) ? undefined : selection,

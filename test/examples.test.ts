@@ -218,6 +218,33 @@ describe('An example serves files that somebody else has made:', () => {
       ),
     ));
 
+  it('two-kinds-of-key.ts, each to clients that can check it', () =>
+    withTemporaryFolder(async (folder) => {
+      const ca = await testCa();
+      for (const [kind, keyType] of [
+        ['ecdsa', 'ecdsa-p256'],
+        ['rsa', 'rsa-2048'],
+      ] as const) {
+        await (await ca.issue({ names: ['localhost'], keyType })).writeTo(folder.path, `localhost.${kind}`);
+      }
+      await running(
+        'two-kinds-of-key.ts',
+        async ({ port }) => {
+          for (const [sigalgs, type] of [
+            ['ECDSA+SHA256', 'ec'],
+            ['RSA-PSS+SHA256', 'rsa'],
+          ] as const) {
+            const options = { servername: 'localhost', rejectUnauthorized: false, sigalgs };
+            const socket = connectTls({ port, host: '127.0.0.1', ...options });
+            await once(socket, 'secureConnect');
+            expect(socket.getPeerX509Certificate()?.publicKey.asymmetricKeyType).toBe(type);
+            socket.destroy();
+          }
+        },
+        { env: { ...ANY_PORTS, CERTS_DIR: folder.path } },
+      );
+    }));
+
   it('certbot.ts, with all lineages', () =>
     withTemporaryFolder(async (folder) => {
       const ca = await testCa();

@@ -61,6 +61,8 @@ export interface Credential {
   readonly isSelfSigned: boolean;
   /** What was mended or is worth knowing. */
   readonly findings: readonly Finding[];
+  /** One with a key of the other kind (RSA beside ECDSA) that is served together with it; set by the server alone. */
+  readonly alternative?: Credential;
 }
 
 const BRAND = Symbol.for('tlsmith.credential');

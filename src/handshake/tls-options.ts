@@ -16,7 +16,10 @@ export interface InHandshakeOptions {
   readonly sessionIdContext: string;
   readonly challenges: Challenges;
   /** The resolver, for an SNI as it was sent; undefined = the default context. */
-  readonly resolve: (serverName: string) => Promise<SecureContext | undefined>;
+  readonly resolve: (
+    serverName: string,
+    client: { readonly knowsRsaOnly: boolean },
+  ) => Promise<SecureContext | undefined>;
   /** A validation certificate as a context. */
   readonly contextOf: (credential: Credential) => SecureContext;
   /** The certificate for clients without SNI; it stays as it is for the life of the server it is given to. */
@@ -61,7 +64,7 @@ class TlsCallbacks {
       this.#selectChallenge(serverName, { mayReplace, callback });
       return;
     }
-    this.#options.resolve(serverName).then(
+    this.#options.resolve(serverName, { knowsRsaOnly: knowsRsaOnly(socket) }).then(
       (context) => {
         const isRefused = context === undefined && this.#options.refusesUnknownNames;
         const error = isRefused ? new Error('no source has a certificate for this name') : null;
@@ -154,6 +157,11 @@ function offeredBy(socket: TLSSocket | undefined): readonly string[] {
 function asksForCertificates(socket: TLSSocket | undefined): boolean {
   const server = serverOf(socket);
   return server !== undefined && 'requestCert' in server && server.requestCert === true;
+}
+
+/** Whether the client can check no signatures by keys other than RSA ones. */
+function knowsRsaOnly(socket: TLSSocket | undefined): boolean {
+  return socket?.getSharedSigalgs().every((algorithm) => algorithm.startsWith('RSA')) === true;
 }
 
 function serverOf(socket: TLSSocket | undefined): object | undefined {

@@ -117,8 +117,7 @@ export class TlsServers implements HandshakeServers {
     const { settings, sessionIdContext, protocols, listener, clientAuth } = this.#options;
     const server = createServer({
       ...tlsServerOptions(settings),
-      cert: credential.cert,
-      key: credential.key,
+      ...certificatesOf(credential),
       ticketKeys: ticketKey.secret,
       sessionIdContext,
       ...(protocols.length === 0 ? {} : { ALPNProtocols: protocols }),
@@ -150,6 +149,13 @@ export class TlsServers implements HandshakeServers {
     this.#resting = this.#current;
     this.#current = new BoundedMap(CACHED_SERVERS);
   }
+}
+
+/** With two kinds of key OpenSSL chooses by what the client can check, in its order. */
+function certificatesOf({ cert, key, alternative }: Credential): TlsOptions {
+  return alternative === undefined
+    ? { cert, key }
+    : { cert: [cert, alternative.cert], key: [key, alternative.key] };
 }
 
 function clientAuthOptions({ isRequired, trust }: ClientAuthentication): TlsOptions {

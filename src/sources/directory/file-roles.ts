@@ -44,11 +44,14 @@ const PATTERNS = [
 ] as const;
 
 /**
- * The server name that a file or folder is called after: mkcert's `+5` and certbot's `-0001` are left out, every way
- * to write a wildcard becomes `*.`. Undefined when it is called after none.
+ * The server name that a file or folder is called after: mkcert's `+5`, certbot's `-0001` and the kind of key
+ * (`.rsa`, `.ecdsa`) are left out, every way to write a wildcard becomes `*.`. Undefined when it is called after none.
  */
 export function nameOfStem(stem: string): string | undefined {
-  const plain = stem.replace(/\+\d+$/, '').replace(/(\.[^.]+)-\d{4}$/, '$1');
+  const plain = stem
+    .replace(/\.(?:rsa|ecdsa)$/i, '')
+    .replace(/\+\d+$/, '')
+    .replace(/(\.[^.]+)-\d{4}$/, '$1');
   return normalizeConfiguredName(plain.replace(/^(?:_wildcard|wildcard_|_)\./i, '*.'));
 }
 

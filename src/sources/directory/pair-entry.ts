@@ -12,6 +12,8 @@ export interface CertificateSummary {
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
+  /** Whether its key is an RSA key; what it looks like, for the key itself is not read yet. */
+  readonly isRsa: boolean;
 }
 
 /** Why the files as they are now cannot be served. */

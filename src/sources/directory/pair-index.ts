@@ -12,6 +12,8 @@ export interface IndexQuery {
   readonly now: number;
   /** Pairs that have been tried in vain. */
   readonly tried?: ReadonlySet<PairEntry>;
+  /** Only those whose key is of this kind. */
+  readonly isRsa?: boolean;
 }
 
 /** The pairs of a name: mostly one, and 10,000 lists of one would take as much memory as the pairs. */
@@ -23,10 +25,17 @@ const NONE: readonly PairEntry[] = [];
 export class PairIndex {
   readonly #byName = new Map<string, Pairs>();
   readonly #unread = new Map<string, Pairs>();
+  #rsaPairs = 0;
+  #otherPairs = 0;
 
   /** How many names are known. */
   get size(): number {
     return this.#byName.size;
+  }
+
+  /** Whether there are pairs with keys of both kinds, for whatever names. */
+  get hasBothKinds(): boolean {
+    return this.#rsaPairs > 0 && this.#otherPairs > 0;
   }
 
   /** Takes a pair in that is known by its file name only. */
@@ -40,6 +49,8 @@ export class PairIndex {
     entry.summary = summary === undefined ? undefined : sharingItsName(summary, entry);
     if (entry.calledAfter !== undefined) remove(this.#unread, entry.calledAfter, entry);
     if (isSame(before, summary)) return NO_NAMES;
+    this.#count(before, -1);
+    this.#count(summary, 1);
     for (const name of before?.names ?? []) remove(this.#byName, name, entry);
     for (const name of summary?.names ?? []) add(this.#byName, name, entry);
     return [...(before?.names ?? []), ...(summary?.names ?? [])];
@@ -49,21 +60,36 @@ export class PairIndex {
    * The best pair for a name: in date before expired or not yet valid, exact before wildcard, still there before just
    * removed, the newest, and among equals the one called after the name.
    */
-  best({ serverName, now, tried }: IndexQuery): PairEntry | undefined {
-    const exact = newest(this.#byName.get(serverName) ?? NONE, { serverName, now, tried });
+  best({ serverName, now, tried, isRsa }: IndexQuery): PairEntry | undefined {
+    const exact = newest(this.#byName.get(serverName) ?? NONE, { serverName, now, tried, isRsa });
     if (exact !== undefined && isInDate(exact, now)) return exact;
     const wildcard = wildcardOf(serverName);
     const covering =
       wildcard === undefined
         ? undefined
-        : newest(this.#byName.get(wildcard) ?? NONE, { serverName: wildcard, now, tried });
+        : newest(this.#byName.get(wildcard) ?? NONE, { serverName: wildcard, now, tried, isRsa });
     if (covering === undefined || (exact !== undefined && !isInDate(covering, now))) return exact;
     return covering;
   }
 
-  /** Whether there is a name that no other pair has a better certificate for. */
-  isBestForSome(entry: PairEntry, now: number): boolean {
-    return entry.summary?.names.some((serverName) => this.best({ serverName, now }) === entry) === true;
+  /** A pair in date for the same name whose key is of the other kind: RSA beside ECDSA. */
+  alternativeTo({ summary }: PairEntry, query: IndexQuery): PairEntry | undefined {
+    if (summary === undefined || !this.hasBothKinds) return undefined;
+    const other = this.best({ ...query, isRsa: !summary.isRsa });
+    return other !== undefined && isInDate(other, query.now) ? other : undefined;
+  }
+
+  /** Whether there is a name that no other pair with the same kind of key has a better certificate for. */
+  isBestForSome({ summary }: PairEntry, now: number): boolean {
+    if (summary === undefined) return false;
+    const kind = this.hasBothKinds ? { isRsa: summary.isRsa } : {};
+    return summary.names.some((serverName) => this.best({ serverName, now, ...kind })?.summary === summary);
+  }
+
+  #count(summary: CertificateSummary | undefined, difference: 1 | -1): void {
+    if (summary === undefined) return;
+    if (summary.isRsa) this.#rsaPairs += difference;
+    else this.#otherPairs += difference;
   }
 
   /** A pair that has not been read and is called after the name, or after its wildcard. */
@@ -83,16 +109,22 @@ interface Choice {
   readonly serverName: string;
   readonly now: number;
   readonly tried: ReadonlySet<PairEntry> | undefined;
+  readonly isRsa: boolean | undefined;
 }
 
-function newest(pairs: Pairs, { serverName, now, tried }: Choice): PairEntry | undefined {
-  if (!isList(pairs)) return pairs.isUsable && tried?.has(pairs) !== true ? pairs : undefined;
+function newest(pairs: Pairs, choice: Choice): PairEntry | undefined {
+  if (!isList(pairs)) return isEligible(pairs, choice) ? pairs : undefined;
   let best: PairEntry | undefined;
   for (const entry of pairs) {
-    if (!entry.isUsable || tried?.has(entry) === true) continue;
-    if (best === undefined || isBetter(entry, best, { serverName, now })) best = entry;
+    if (!isEligible(entry, choice)) continue;
+    if (best === undefined || isBetter(entry, best, choice)) best = entry;
   }
   return best;
+}
+
+function isEligible(entry: PairEntry, { tried, isRsa }: Choice): boolean {
+  if (!entry.isUsable || tried?.has(entry) === true) return false;
+  return isRsa === undefined || entry.summary?.isRsa === isRsa;
 }
 
 function isBetter(
@@ -117,9 +149,9 @@ export function isInDate({ summary }: PairEntry, now: number): boolean {
 
 /** Most certificates are for the one name that their file is called after, which is in memory already. */
 function sharingItsName(summary: CertificateSummary, { calledAfter }: PairEntry): CertificateSummary {
-  const { names, notBefore, notAfter } = summary;
+  const { names, notBefore, notAfter, isRsa } = summary;
   const isShared = calledAfter !== undefined && names.length === 1 && names[0] === calledAfter;
-  return isShared ? { names: [calledAfter], notBefore, notAfter } : summary;
+  return isShared ? { names: [calledAfter], notBefore, notAfter, isRsa } : summary;
 }
 
 function isSame(one: CertificateSummary | undefined, other: CertificateSummary | undefined): boolean {
@@ -127,6 +159,7 @@ function isSame(one: CertificateSummary | undefined, other: CertificateSummary |
   return (
     one.notBefore === other.notBefore &&
     one.notAfter === other.notAfter &&
+    one.isRsa === other.isRsa &&
     one.names.length === other.names.length &&
     one.names.every((name, index) => name === other.names[index])
   );

@@ -6,6 +6,7 @@ import { BoundedMap } from '../../bounded-map.js';
 import type { Clock } from '../../clock.js';
 import { type Credential, isInDate } from '../../credential/credential.js';
 import type { Finding } from '../../credential/findings.js';
+import { isRsa } from '../../credential/key-kinds.js';
 import { isTlsmithError, messageOf, TlsmithError } from '../../errors.js';
 import type { LoadedPair, ProvenPair } from '../../files/load-pair.js';
 import type { Announcements } from './announcements.js';
@@ -208,7 +209,7 @@ export class PairLoader {
     this.#outlived.delete(entry);
     this.#kept.set(entry, credential);
     const { names, notBefore, notAfter } = credential;
-    announcements.changed(index.update(entry, { names, notBefore, notAfter }));
+    announcements.changed(index.update(entry, { names, notBefore, notAfter, isRsa: isRsa(credential) }));
     this.#tellOf(entry, findings);
     if (entry.toldId === credential.id) return;
     entry.toldId = credential.id;

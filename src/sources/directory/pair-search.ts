@@ -1,6 +1,7 @@
 /** Answers questions from what is known of the folder: at once where the pair is loaded, else as soon as it is. */
 import { type Clock, delay } from '../../clock.js';
 import { coversName, type Credential, isInDate } from '../../credential/credential.js';
+import { isAlternative, withAlternative } from '../../credential/key-kinds.js';
 import type { Found, SourceQuery } from '../certificate-source.js';
 import type { DefaultPair } from './default-pair.js';
 import type { FallbackDefault } from './fallback-default.js';
@@ -45,7 +46,8 @@ export class PairSearch {
     const entry = this.#next(query, NONE_TRIED);
     if (entry === undefined && indexing() === undefined) return fallback?.find(query);
     const credential = entry === undefined ? undefined : loader.credentialOf(entry);
-    if (credential !== undefined && coversName(credential, query.serverName)) return credential;
+    if (entry !== undefined && credential !== undefined && coversName(credential, query.serverName))
+      return this.#completed(entry, credential, query.serverName);
     return { pending: this.#search(query) };
   }
 
@@ -56,7 +58,10 @@ export class PairSearch {
     if (entry === undefined) return fallback?.default();
     const credential = loader.credentialOf(entry);
     if (credential === undefined) return this.#loadDefault(entry);
-    return isInDate(credential, clock.now()) ? credential : (fallback?.default() ?? credential);
+    const [serverName] = credential.names;
+    if (isInDate(credential, clock.now()))
+      return serverName === undefined ? credential : this.#completed(entry, credential, serverName);
+    return fallback?.default() ?? credential;
   }
 
   /** Reads pair after pair until one answers for the name. */
@@ -67,12 +72,40 @@ export class PairSearch {
       tried.add(entry);
       const credential = await this.#load(entry);
       if (credential === undefined || !coversName(credential, query.serverName)) continue;
-      if (isInDate(credential, this.#options.clock.now())) return credential;
+      if (isInDate(credential, this.#options.clock.now()))
+        return this.#completedLater(entry, credential, query.serverName);
       lesser ??= credential;
     }
     const indexing = this.#options.indexing();
     if (indexing !== undefined && (await this.#isOver(indexing))) return this.#search(query);
     return lesser ?? (await this.#fromFallback(query));
+  }
+
+  /** With the pair of the other key kind for the name, where there is one: at once, or as soon as it is loaded. */
+  #completed(entry: PairEntry, credential: Credential, serverName: string): Found {
+    const { index, loader, clock } = this.#options;
+    // Nearly every folder has one kind of key.
+    if (!index.hasBothKinds) return credential;
+    const other = index.alternativeTo(entry, { serverName, now: clock.now() });
+    if (other === undefined) return credential;
+    const alternative = loader.credentialOf(other);
+    if (alternative === undefined) return { pending: this.#completedLater(entry, credential, serverName) };
+    return this.#together(credential, alternative, serverName);
+  }
+
+  async #completedLater(entry: PairEntry, credential: Credential, serverName: string): Promise<Credential> {
+    const { index, loader, clock } = this.#options;
+    const other = index.alternativeTo(entry, { serverName, now: clock.now() });
+    const alternative = other === undefined ? undefined : await loader.load(other);
+    return alternative === undefined ? credential : this.#together(credential, alternative, serverName);
+  }
+
+  #together(credential: Credential, alternative: Credential, serverName: string): Credential {
+    const covers = (other: Credential): boolean => coversName(other, serverName);
+    const now = this.#options.clock.now();
+    return isAlternative(alternative, credential, { covers, now })
+      ? withAlternative(credential, alternative)
+      : credential;
   }
 
   #next({ serverName }: SourceQuery, tried: ReadonlySet<PairEntry>): PairEntry | undefined {
