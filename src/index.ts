@@ -30,11 +30,14 @@ export {
   type AcmeKeyType,
   type AcmeOptions,
 } from './issuance/acme-options.js';
+export { type OnDemandOptions } from './issuance/on-demand-options.js';
 export { selfSigned, type SelfSignedOptions } from './issuance/self-signed.js';
 
 export {
   type CertificateSource,
   type ChallengeAnswer,
+  type ChallengeLookup,
+  type ChallengeQuestion,
   type Found,
   type ListenerAddress,
   type ManagedCertificate,

@@ -71,13 +71,21 @@ const CONCRETE = [
 const COMPOSITION_ROOT = ['create-secure-server', 'index'];
 
 /** Packages that cost tens of milliseconds to load, and where they may be loaded, by `import()`. */
-const HEAVY = ['@peculiar/x509', '@peculiar/webcrypto', 'acme-client', 'node-forge', 'reflect-metadata'];
+const HEAVY = [
+  '@peculiar/x509',
+  '@peculiar/webcrypto',
+  'acme-client',
+  'node-forge',
+  'reflect-metadata',
+  'tldts',
+];
 const MAY_LOAD: Readonly<Record<string, string>> = {
   '@peculiar/x509': 'x509',
   '@peculiar/webcrypto': 'x509',
   'reflect-metadata': 'x509',
   'acme-client': 'acme',
   'node-forge': 'sources',
+  tldts: 'issuance',
 };
 /** Packages that cost as much, and the folder that imports them because all of it is loaded by `import()`. */
 const HEAVY_IN: Readonly<Record<string, string>> = {

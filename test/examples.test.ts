@@ -289,6 +289,12 @@ describe('An example orders its certificate:', () => {
       expect(output()).toMatch(/^Certificate issued: example\.localhost, until 20/m);
     }));
 
+  it('acme-on-demand.ts, for the names in its database alone', () =>
+    ordering('acme-on-demand.ts', { DOMAINS: 'one.test,two.test' }, async (_, visit) => {
+      expect(await visit('one.test')).toMatch(/^The site of one\.test:\d+\n$/);
+      expect(await visit('two.test')).toMatch(/^The site of two\.test:\d+\n$/);
+    }));
+
   it('acme-express.ts, for an Express app', () =>
     ordering('acme-express.ts', { DOMAINS: 'express.localhost' }, async (_, visit) => {
       expect(await visit('express.localhost')).toBe('You reached express.localhost over https');

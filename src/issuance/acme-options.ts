@@ -7,6 +7,7 @@ import type { ProfileWish } from '../acme/profile.js';
 import type { Storage } from '../storage/storage.js';
 import { type AcmeChallenge, parseChallenges, type ParsedChallenges } from './acme-challenges.js';
 import { type AcmeProfile, parseProfile } from './acme-profile.js';
+import { type OnDemandOptions, type ParsedOnDemand, parseOnDemand } from './on-demand-options.js';
 
 const KEY_TYPES: readonly AcmeKeyType[] = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-4096'];
 const DIRECTORIES: Readonly<Record<AcmeDirectory, string>> = {
@@ -33,9 +34,12 @@ export interface AcmeOptions {
   /**
    * DNS names and IP addresses: a name or a comma-separated list, with a certificate for each;
    * `[['a.test', 'b.test'], 'c.test']` is one certificate for two names, and one for the third. Case, trailing dots,
-   * international names and duplicates are taken care of. `[]` where they all come by `manage()`.
+   * international names and duplicates are taken care of. `[]` where they all come by `manage()`; may be left out with
+   * `onDemand`.
    */
-  readonly domains: AcmeDomains;
+  readonly domains?: AcmeDomains;
+  /** Certificates for further names, ordered at their first handshake. */
+  readonly onDemand?: OnDemandOptions;
   /** Says that you agree to the terms of service of the certificate authority. */
   readonly termsOfServiceAgreed: true;
   /** Where the authority can reach you; sent when the account is made. */
@@ -102,6 +106,7 @@ export interface AcmeOptions {
 /** The same, complete. */
 export interface ParsedAcmeOptions extends ParsedChallenges {
   readonly domains: readonly (readonly string[])[];
+  readonly onDemand: ParsedOnDemand | undefined;
   readonly email: string | undefined;
   readonly directoryUrl: string;
   readonly isStaging: boolean;
@@ -121,7 +126,7 @@ export interface ParsedAcmeOptions extends ParsedChallenges {
 const OPTIONS: readonly (keyof AcmeOptions)[] = [
   ...(['domains', 'termsOfServiceAgreed', 'email', 'directoryUrl', 'challenges', 'keyType'] as const),
   ...(['externalAccountBinding', 'preferredChain', 'accountKey', 'lifetimeMs', 'profile', 'waitMs'] as const),
-  ...(['serverCaFile', 'agent', 'storage', 'renewal'] as const),
+  ...(['serverCaFile', 'agent', 'storage', 'renewal', 'onDemand'] as const),
 ];
 
 /** @throws TypeError that names the option */
@@ -139,7 +144,8 @@ export function parseAcmeOptions(options: AcmeOptions): ParsedAcmeOptions {
   const challenges = parseChallenges(options.challenges);
   return {
     ...challenges,
-    domains: parseDomains(options.domains, challenges),
+    domains: parseDomains(options.domains ?? noDomains(options), challenges),
+    onDemand: parseOnDemand(options.onDemand),
     profile: parseProfile(options.profile),
     email: parseEmail(options.email),
     directoryUrl,
@@ -175,6 +181,12 @@ export function parseDomains(
     if (names.length === 0) throw invalid(option, 'without an empty list: a certificate needs a name');
     return [...new Set(names.map((name) => parseName(name, challenges, option)))];
   });
+}
+
+/** Left out, there must be another way to come by names. */
+function noDomains({ onDemand }: AcmeOptions): AcmeDomains {
+  if (onDemand !== undefined) return [];
+  throw invalid('domains', 'a name, a comma-separated list or an array of names, unless there is `onDemand`');
 }
 
 function parseName(name: unknown, { dnsSolver }: ParsedChallenges, option: string): string {

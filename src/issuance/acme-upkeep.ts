@@ -6,6 +6,7 @@ import { fileError } from '../files/file-errors.js';
 import { acmeIssuer } from './acme-issuer.js';
 import type { ParsedAcmeOptions } from './acme-options.js';
 import { type ManagedSource, managedSource } from './managed-source.js';
+import { OnDemandNames, withOnDemand } from './on-demand.js';
 
 /** What the engine is started with. */
 export interface AcmeUpkeepOptions extends ParsedAcmeOptions {
@@ -28,14 +29,21 @@ export async function acmeUpkeep(options: AcmeUpkeepOptions): Promise<AcmeUpkeep
   const serverCa = serverCaFile === undefined ? undefined : await readRoots(serverCaFile);
   const storage = options.storage ?? host.storage;
   const issuer = acmeIssuer({ ...options, storage, serverCa });
-  const managed = managedSource({
+  const clock = host.clock;
+  const onDemand =
+    options.onDemand === undefined
+      ? undefined
+      : new OnDemandNames({ options: options.onDemand, issuerId: issuer.id, storage, clock, waitMs });
+  const known: ManagedSource = managedSource({
     name,
-    issuer,
+    issuer: onDemand?.guard(issuer) ?? issuer,
+    failed: (failure) => onDemand?.failed(failure, known),
     names: domains,
     storage,
     waitMs,
     ...(fractionLeft === undefined ? {} : { renewal: { fractionLeft } }),
   });
+  const managed = onDemand === undefined ? known : withOnDemand(known, onDemand);
   return {
     managed,
     rollOverAccountKey: () => issuer.rollOverAccountKey(),

@@ -51,6 +51,8 @@ export interface KeeperTools {
     ((credential: Credential, signal: AbortSignal) => Promise<RenewalInfo | undefined>) | undefined;
   /** Why nothing may be issued at present, if so. */
   obstacle(): TlsmithError | undefined;
+  /** Told of each attempt that failed, after everybody else. */
+  failed(names: readonly string[], state: { readonly isUsable: boolean }): void;
 }
 
 /** The keeper of one certificate. */
@@ -278,10 +280,12 @@ export class CertificateKeeper {
           attempt: attempts,
           ...nextAttemptOf(outcome.failure),
         });
+        this.#tools.failed(this.names, { isUsable: this.#isUsable() });
         return;
       }
       case 'postponed':
         this.#putOff(outcome.failure, errorOf(outcome.failure, this.names));
+        this.#tools.failed(this.names, { isUsable: this.#isUsable() });
         return;
       case 'busy':
         this.#busyUntil = host.clock.now() + BUSY_RETRY_MS;

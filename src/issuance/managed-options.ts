@@ -36,6 +36,15 @@ export interface ManagedSourceOptions {
    * @defaultValue random
    */
   readonly random?: RandomShare;
+  /** Told of each attempt that failed, after everybody else. */
+  readonly failed?: (failure: FailedAttemptNotice) => void;
+}
+
+/** An attempt that failed. */
+export interface FailedAttemptNotice {
+  readonly names: readonly string[];
+  /** Whether there is a certificate in date all the same. */
+  readonly isUsable: boolean;
 }
 
 /** The same, complete. */
@@ -47,11 +56,12 @@ export interface ParsedManagedOptions {
   readonly fractionLeft: number | undefined;
   readonly waitMs: number;
   readonly random: RandomShare;
+  readonly failed: ((failure: FailedAttemptNotice) => void) | undefined;
 }
 
 /** @throws TypeError that names the option */
 export function parseManagedOptions(options: ManagedSourceOptions): ParsedManagedOptions {
-  const { name, issuer, storage, waitMs = DEFAULT_WAIT_MS, random = drawnShare } = options;
+  const { name, issuer, storage, waitMs = DEFAULT_WAIT_MS, random = drawnShare, failed } = options;
   const fractionLeft = options.renewal?.fractionLeft;
   if (!ISSUER_ID.test(issuer.id)) {
     throw new TypeError(
@@ -65,5 +75,5 @@ export function parseManagedOptions(options: ManagedSourceOptions): ParsedManage
   }
   const lists = options.names.map((list) => parseNames(name, list));
   const distinct = new Map(lists.map((list) => [certificateSegment(list), list]));
-  return { name, issuer, names: [...distinct.values()], storage, fractionLeft, waitMs, random };
+  return { name, issuer, names: [...distinct.values()], storage, fractionLeft, waitMs, random, failed };
 }

@@ -42,6 +42,8 @@ export interface ManagedSource extends CertificateSource {
    * stored for them is loaded; a missing one is then issued behind it.
    */
   manage(names: readonly string[]): Promise<void>;
+  /** Sync: what it has, or a promise for what it will have. */
+  find(query: SourceQuery): Found | undefined;
   /** Stops managing the certificate for exactly this set of names. What is stored of it stays. */
   unmanage(names: readonly string[]): Promise<void>;
 }
@@ -125,9 +127,18 @@ class IssuedSource implements ManagedSource {
     // One listener for each certificate is what it is for: node warns of more than ten.
     setMaxListeners(0, either);
     try {
-      await Promise.all(Array.from(this.#keepers.values(), (keeper) => keeper.usable(either)));
+      await Promise.all(Array.from(this.#keepers, (entry) => this.#usable(entry, either)));
     } finally {
       others.abort();
+    }
+  }
+
+  async #usable([segment, keeper]: [string, CertificateKeeper], signal: AbortSignal): Promise<void> {
+    try {
+      await keeper.usable(signal);
+    } catch (error) {
+      // One that is not managed any more is not waited for either.
+      if (signal.aborted || this.#keepers.get(segment) === keeper) throw error;
     }
   }
 
@@ -245,6 +256,7 @@ class IssuedSource implements ManagedSource {
           ? undefined
           : async (credential, signal) => issuer.renewalInfo?.(credential, signal),
       obstacle: () => this.#obstacle,
+      failed: (names, { isUsable }) => this.#options.failed?.({ names, isUsable }),
     };
   }
 

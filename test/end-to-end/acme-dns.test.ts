@@ -1,6 +1,6 @@
 // dns-01 (RFC 8555 §8.4) with Pebble, and a name server whose records a user's solver sets.
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { type AcmeOptions, dns01, memoryStorage, type SecureServerOptions } from '../../src/index.js';
+import { type AcmeDomains, type AcmeOptions, dns01, memoryStorage, type SecureServerOptions } from '../../src/index.js';
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
 import { type TestDns, testDns } from '../support/test-dns.js';
@@ -38,11 +38,11 @@ beforeEach(() => {
   front.orders.length = 0;
 });
 
-function serving(domains: AcmeOptions['domains'], options: Partial<AcmeOptions> = {}): Promise<AcmeServing> {
+function serving(domains: AcmeDomains, options: Partial<AcmeOptions> = {}): Promise<AcmeServing> {
   return acmeServing(serverFor(domains, options));
 }
 
-function serverFor(domains: AcmeOptions['domains'], options: Partial<AcmeOptions> = {}) {
+function serverFor(domains: AcmeDomains, options: Partial<AcmeOptions> = {}) {
   const { directoryUrl } = front;
   const server: SecureServerOptions = { storage: memoryStorage() };
   return { pebble, keep, options: { domains, directoryUrl, challenges: [dns01(dns)], ...options }, server };

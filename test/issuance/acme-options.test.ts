@@ -68,7 +68,12 @@ describe('acme() refuses', () => {
     ['profile', { profile: { prefer: 'a', require: 'b' } }],
     ['profile', { profile: { require: 7 } }],
     ['profile', { profile: { wanted: 'a' } }],
-    ['onDemand', { onDemand: {} }],
+    ['onDemand', { onDemand: true }],
+    ['allow', { onDemand: { allow: 'all' } }],
+    ['onDemand.max', { onDemand: { allow: () => true, max: 1 } }],
+    ['onDemand.ordersPerName', { onDemand: { allow: () => true, ordersPerName: 0 } }],
+    ['onDemand.namesPerDomain', { onDemand: { allow: () => true, namesPerDomain: 1.5 } }],
+    ['domains', { domains: undefined }],
   ])('a wrong `%s`: %j', (option, wrong) => {
     const options = { ...agreed, domains: 'a.test', ...wrong } as AcmeOptions;
     expect(() => acme(options)).toThrow(TypeError);
