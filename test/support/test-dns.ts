@@ -18,14 +18,10 @@ export interface TestDns {
   cleanUp(record: TxtRecord): Promise<void>;
 }
 
-/** A provider whose interface writes all records of a name at once, as many do. */
+/** A provider whose interface adds records one by one, and takes away all of a name. */
 export function testDns({ ports }: Pebble): TestDns {
-  const write = async (name: string): Promise<void> => {
-    const host = `${name}.`;
-    await post(ports.dnsManagement, 'clear-txt', { host });
-    for (const record of dns.records.filter((each) => each.name === name))
-      await post(ports.dnsManagement, 'set-txt', { host, value: record.value });
-  };
+  const add = ({ name, value }: TxtRecord): Promise<void> =>
+    post(ports.dnsManagement, 'set-txt', { host: `${name}.`, value });
   const dns: TestDns = {
     calls: [],
     records: [],
@@ -34,14 +30,15 @@ export function testDns({ ports }: Pebble): TestDns {
       dns.calls.push(`present ${name}`);
       await dns.before('present', { name, value });
       dns.records.push({ name, value });
-      await write(name);
+      await add({ name, value });
     },
     cleanUp: async ({ name, value }) => {
       dns.calls.push(`cleanUp ${name}`);
       await dns.before('cleanUp', { name, value });
       const index = dns.records.findIndex((each) => each.name === name && each.value === value);
       if (index >= 0) dns.records.splice(index, 1);
-      await write(name);
+      await post(ports.dnsManagement, 'clear-txt', { host: `${name}.` });
+      for (const record of dns.records.filter((each) => each.name === name)) await add(record);
     },
   };
   return dns;

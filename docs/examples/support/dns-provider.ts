@@ -1,5 +1,5 @@
 // Stands for the client of a DNS provider, for the program that needs one: it speaks to Pebble's test name server, whose
-// interface writes all records of a name at once.
+// interface adds one record, or takes away all of a name.
 
 /** TXT records by name. */
 export class DnsProvider {
@@ -10,15 +10,17 @@ export class DnsProvider {
     this.#api = api;
   }
 
+  /** Adds to the records of a name, which are never gone meanwhile: an authority may be looking at the others. */
   async addTxt(name: string, value: string): Promise<void> {
-    await this.#write(name, [...(this.#values.get(name) ?? []), value]);
+    await this.#post('set-txt', { host: `${name}.`, value });
+    this.#values.set(name, [...(this.#values.get(name) ?? []), value]);
   }
 
   async removeTxt(name: string, value: string): Promise<void> {
-    await this.#write(
-      name,
-      (this.#values.get(name) ?? []).filter((other) => other !== value),
-    );
+    const left = (this.#values.get(name) ?? []).filter((other) => other !== value);
+    this.#values.set(name, left);
+    await this.#post('clear-txt', { host: `${name}.` });
+    for (const other of left) await this.#post('set-txt', { host: `${name}.`, value: other });
   }
 
   /** This one has a single name server, and answers when that one knows. */
@@ -26,13 +28,6 @@ export class DnsProvider {
     return this.#values.get(name)?.includes(value) === true
       ? Promise.resolve()
       : Promise.reject(new Error(`${name} was not added`));
-  }
-
-  async #write(name: string, values: readonly string[]): Promise<void> {
-    const host = `${name}.`;
-    await this.#post('clear-txt', { host });
-    for (const value of values) await this.#post('set-txt', { host, value });
-    this.#values.set(name, values);
   }
 
   async #post(path: string, body: object): Promise<void> {
