@@ -35,6 +35,10 @@ export interface ModelOptions {
   readonly lifetimeMs: (name: string) => number;
   /** Whether it has renewal information: then renewals that say what they replace are exempt from all limits. */
   readonly hasRenewalInfo: boolean;
+  /** The window that it suggests for all, in place of one by the lifetime. */
+  readonly window?: () => { readonly start: number; readonly end: number } | undefined;
+  /** How long until it is to be asked again; about a day by default. */
+  readonly retryAfterMs?: number;
   readonly tell: (what: string, name: string) => void;
 }
 
@@ -102,7 +106,10 @@ class Model implements ModelAuthority {
     const { notBefore, notAfter } = credential;
     const lifetimeMs = notAfter - notBefore;
     const start = notBefore + (lifetimeMs < 10 * DAY_MS ? lifetimeMs / 2 : (lifetimeMs * 2) / 3);
-    const askAgainAt = this.#options.clock.now() + DAY_MS * (0.8 + 0.2 * this.#options.random());
+    const { clock, random, retryAfterMs = DAY_MS * (0.8 + 0.2 * random()) } = this.#options;
+    const askAgainAt = clock.now() + retryAfterMs;
+    const suggested = this.#options.window?.();
+    if (suggested !== undefined) return { ...suggested, askAgainAt };
     return { start, end: start + lifetimeMs / 50, askAgainAt };
   }
 

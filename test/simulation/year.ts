@@ -3,12 +3,11 @@
  * library's own; the clock, and the certificate authority with its network, are models.
  */
 import { createHash } from 'node:crypto';
-import { silentLogger } from '../../src/logger.js';
 import { type ManagedSource, managedSource } from '../../src/issuance/managed-source.js';
-import type { SourceEvent, SourceHost } from '../../src/sources/certificate-source.js';
+import type { SourceEvent } from '../../src/sources/certificate-source.js';
 import { memoryStorage } from '../../src/storage/memory-storage.js';
-import type { Storage } from '../../src/storage/storage.js';
 import { type ModelAuthority, modelAuthority, type Outage } from './model-authority.js';
+import { simulatedHost, stirring } from './simulated-host.js';
 import { seededRandom } from './seeded-random.js';
 import { type VirtualClock, virtualClock } from './virtual-clock.js';
 
@@ -86,7 +85,7 @@ export async function simulateYear(options: YearOptions): Promise<YearReport> {
     storage,
     random: seededRandom(options.seed + 1),
   });
-  await source.start?.(hostOf(clock, storage, record));
+  await source.start?.(simulatedHost(clock, storage, record));
   const arrival = seededRandom(options.seed + 2);
   for (const name of names.filter((_, index) => index % 2 === 1)) {
     clock.setTimeout(() => void source.manage([name]), arrival() * (options.arrivalDays ?? 10) * DAY_MS);
@@ -177,46 +176,5 @@ function reportOf(
     allServedAfterHours: (record.allServedAt - BEGIN) / HOUR_MS,
     neverServed: names - record.served,
     trace: record.trace,
-  };
-}
-
-function hostOf(clock: VirtualClock, storage: Storage, record: Record_): SourceHost {
-  return {
-    clock,
-    storage,
-    logger: silentLogger,
-    strict: false,
-    report: (finding) => {
-      record.write(finding.code, finding.message);
-    },
-    resolved: () => undefined,
-    changed: () => undefined,
-    notify: (event) => {
-      record.note(event);
-    },
-    listeners: () => [{ protocol: 'https', address: '127.0.0.1', port: 443 }],
-    answer: () => () => undefined,
-    answerFrom: () => () => undefined,
-    verifyServed: () => Promise.resolve(),
-  };
-}
-
-/** Lets the clock know of each call: what follows it needs a turn. */
-function stirring(storage: Storage, clock: VirtualClock): Storage {
-  const stirred = <Result>(result: Result): Result => {
-    clock.stir();
-    return result;
-  };
-  return {
-    get: (key) => stirred(storage.get(key)),
-    put: (key, bytes, options) => stirred(storage.put(key, bytes, options)),
-    delete: (key, options) => stirred(storage.delete(key, options)),
-    list: (prefix) => stirred(storage.list(prefix)),
-    lock: (key, options) => stirred(storage.lock(key, options)),
-    watch: (prefix, onChange) =>
-      storage.watch?.(prefix, (key) => {
-        clock.stir();
-        onChange(key);
-      }) ?? (() => undefined),
   };
 }

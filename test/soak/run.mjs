@@ -7,7 +7,12 @@ import { parseArgs } from 'node:util';
 import { printTable } from '../bench/support/table.mjs';
 
 /** By name: the file that has it. */
-const PROGRAMS = { year: './year.mjs' };
+const PROGRAMS = {
+  year: './year.mjs',
+  replacement: './replacement.mjs',
+  kills: './kills.mjs',
+  nonces: './nonces.mjs',
+};
 
 const USAGE = `npm run soak -- [${Object.keys(PROGRAMS).join('] [')}]
   --seed N      seed of every random choice

@@ -1,0 +1,25 @@
+// kill -9 at some of the steps of issuance and renewal; `npm run soak -- kills` takes all of them.
+import { expect, it, jest } from '@jest/globals';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { sweep } from './kill-sweep.js';
+
+jest.setTimeout(180_000);
+
+const ROOT = join(__dirname, '..', '..');
+const lane = {
+  command: [process.execPath, '--import', 'tsx', join(__dirname, 'child.mjs')],
+  library: pathToFileURL(join(ROOT, 'src', 'index.ts')).href,
+};
+
+it('A process killed in the middle of issuance or renewal leaves what the next one goes on with', async () => {
+  const report = await sweep({
+    courses: [
+      { kind: 'issuance', challenge: 'tls-alpn-01', names: 1 },
+      { kind: 'renewal', challenge: 'http-01', names: 2 },
+    ],
+    ...{ lanes: 2, stride: 19, lane },
+  });
+  expect(report.faults).toEqual([]);
+  expect(report.points).toBeGreaterThanOrEqual(8);
+});

@@ -1,0 +1,35 @@
+// kill -9 at every step of issuance and renewal, and a hundred restarts of a server that crashes.
+import { fileURLToPath } from 'node:url';
+import { builtPackage } from '../bench/support/built-package.mjs';
+import { sweep } from '../kills/kill-sweep.js';
+
+export const title = 'kills: kill -9 at every step of storage and network';
+
+const LANES = 4;
+const COURSES = ['issuance', 'renewal'].flatMap((kind) => [
+  { kind, challenge: 'tls-alpn-01', names: 1 },
+  { kind, challenge: 'http-01', names: 1 },
+]);
+const FEWEST_POINTS = 300;
+
+export async function run({ size }) {
+  const child = fileURLToPath(new URL('../kills/child.mjs', import.meta.url));
+  const lane = { command: [process.execPath, child], library: builtPackage().entry };
+  const report = await sweep({
+    ...{ courses: COURSES, lanes: LANES, lane, stride: size === undefined ? 1 : Math.ceil(400 / size) },
+    told: (done, of) => {
+      if (done % 50 === 0) console.log(`  ${done} of ${of} points`);
+    },
+  });
+  const failures = [...report.faults];
+  if (size === undefined && report.points < FEWEST_POINTS) failures.push(`only ${report.points} points`);
+  return {
+    failures,
+    figures: {
+      'points at which it was killed': report.points,
+      'points that were not reached': report.missed,
+      'orders, of all points': report.orders,
+      'points with a second order, where it could not be known or was given up': report.doubled,
+    },
+  };
+}
