@@ -11,7 +11,16 @@ import { builtPackage } from './support/built-package.mjs';
 import { notPinned } from './support/children.mjs';
 import { printTable } from './support/table.mjs';
 
-const MEASUREMENTS = ['handshake', 'resumption', 'swap', 'import', 'swaps-under-load', 'folders', 'fuzz'];
+const MEASUREMENTS = [
+  'handshake',
+  'resumption',
+  'swap',
+  'import',
+  'swaps-under-load',
+  'folders',
+  'acme',
+  'fuzz',
+];
 
 const USAGE = `npm run bench -- [${MEASUREMENTS.join('] [')}]
   --json FILE        also writes the results to a file
