@@ -35,8 +35,8 @@ export interface ModelOptions {
   readonly lifetimeMs: (name: string) => number;
   /** Whether it has renewal information: then renewals that say what they replace are exempt from all limits. */
   readonly hasRenewalInfo: boolean;
-  /** The window that it suggests for all, in place of one by the lifetime. */
-  readonly window?: () => { readonly start: number; readonly end: number } | undefined;
+  /** The window that it suggests in place of one by the lifetime. */
+  readonly window?: (credential: Credential) => { readonly start: number; readonly end: number } | undefined;
   /** How long until it is to be asked again; about a day by default. */
   readonly retryAfterMs?: number;
   readonly tell: (what: string, name: string) => void;
@@ -108,7 +108,7 @@ class Model implements ModelAuthority {
     const start = notBefore + (lifetimeMs < 10 * DAY_MS ? lifetimeMs / 2 : (lifetimeMs * 2) / 3);
     const { clock, random, retryAfterMs = DAY_MS * (0.8 + 0.2 * random()) } = this.#options;
     const askAgainAt = clock.now() + retryAfterMs;
-    const suggested = this.#options.window?.();
+    const suggested = this.#options.window?.(credential);
     if (suggested !== undefined) return { ...suggested, askAgainAt };
     return { start, end: start + lifetimeMs / 50, askAgainAt };
   }

@@ -12,7 +12,8 @@ const DAY_MS = 24 * HOUR_MS;
 const BEGIN = Date.UTC(2027, 0, 1);
 /** Let's Encrypt's. */
 const RETRY_AFTER_MS = 6 * HOUR_MS;
-const SETTLED_MS = 2 * DAY_MS;
+/** Just after all have asked: nobody hears of it for nearly six hours. */
+const SETTLED_MS = 2 * DAY_MS + 10 * MINUTE_MS;
 
 /** What came of it. */
 export interface ReplacementReport {
@@ -36,8 +37,11 @@ export async function tellToRenew(names: number, seed: number): Promise<Replacem
     ...{ clock, storage, random: seededRandom(seed), outages: [], hasRenewalInfo: true },
     lifetimeMs: () => 45 * DAY_MS,
     retryAfterMs: RETRY_AFTER_MS,
-    window: () =>
-      clock.now() < books.told ? undefined : { start: books.told - HOUR_MS, end: books.told - MINUTE_MS },
+    // Those from before the word; they are dated back by an hour.
+    window: ({ notBefore }) =>
+      clock.now() < books.told || notBefore + HOUR_MS >= books.told
+        ? undefined
+        : { start: books.told - HOUR_MS, end: books.told - MINUTE_MS },
     tell: (what) => {
       if (clock.now() < books.told) return;
       books.orders += 1;
