@@ -10,6 +10,7 @@ import { guardedLogger, type Logger, silentLogger, stderrLogger } from './logger
 import type {
   HttpListenerOptions,
   HttpListenerSettings,
+  PolicyRules,
   SecureServerOptions,
   ServerSettings,
 } from './options.js';
@@ -65,15 +66,18 @@ export function parseOptions(options: SecureServerOptions): ServerSettings {
     options.clientAuth === undefined || options.clientAuth === false
       ? undefined
       : parseClientAuth(options.clientAuth, 'clientAuth');
+  const policies = parsePolicies(options.policies, { tls, clientAuth });
+  const http = parseHttp(options.http);
+  assertNoWayAround(http, [{ clientAuth }, ...policies.values()]);
   return {
-    http: parseHttp(options.http),
+    http,
     isHttp2: parseBoolean(options.http2, 'http2'),
     plainHttp: oneOf(options.plainHttp, ['redirect', 'explain', 'close'], 'plainHttp') ?? 'explain',
     refusesUnknownNames: oneOf(options.unknownName, ['default', 'reject'], 'unknownName') === 'reject',
     defaultName: parseDefaultName(options.defaultName),
     tls,
     clientAuth,
-    policies: parsePolicies(options.policies, { tls, clientAuth }),
+    policies,
     publicUrl: parsePublicUrl(options.publicUrl),
     allowedPeers: parseNetworks(options.allowPeers, 'allowPeers'),
     proxies: parseProxyProtocol(options.proxyProtocol),
@@ -101,6 +105,19 @@ function parseHttp(http: SecureServerOptions['http']): HttpListenerSettings | un
   if (handler !== undefined && redirect !== false)
     throw invalid('http.handler', 'left out unless `http.redirect` is false');
   return { port, host, redirect, handler };
+}
+
+/** Plain HTTP has neither certificates nor policies: the application behind it would be open to everybody. */
+function assertNoWayAround(
+  http: HttpListenerSettings | undefined,
+  rules: readonly Pick<PolicyRules, 'clientAuth'>[],
+): void {
+  if (http?.redirect !== false || http.handler !== undefined) return;
+  if (rules.every(({ clientAuth }) => clientAuth === undefined)) return;
+  throw invalid(
+    'http.redirect',
+    'left on with `clientAuth`, or `http.handler` given: without either the application would be served to clients without certificates',
+  );
 }
 
 function parseDefaultName(name: string | undefined): string | undefined {

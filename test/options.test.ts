@@ -68,6 +68,11 @@ describe('createSecureServer', () => {
     ['clientAuth.cafile', { clientAuth: { mode: 'request', cafile: 'x' } }],
     ["policies['a.test'].clientAuth", { policies: { 'a.test': { clientAuth: true } } }],
     ["policies['a.test'].clientAuth.ca", { policies: { 'a.test': { clientAuth: { mode: 'require' } } } }],
+    ['http.redirect', { http: { redirect: false }, clientAuth: { mode: 'request' } }],
+    [
+      'http.redirect',
+      { http: { redirect: false }, policies: { 'a.test': { clientAuth: { mode: 'request' } } } },
+    ],
     ['policies', { policies: [] }],
     ['policies', { policies: null }],
     ['policies', { policies: { '192.0.2.1': {} } }],
