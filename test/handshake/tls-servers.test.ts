@@ -13,10 +13,12 @@ import {
   type TlsSettings,
   tlsServerOptions,
 } from '../../src/handshake/tls-settings.js';
+import { withAlternative } from '../../src/credential/key-kinds.js';
+import { clientAuthority } from '../support/client-authority.js';
 import { captureClientHello } from '../support/raw-client-hello.js';
 import { manualClock } from '../support/manual-clock.js';
 import { exchange, handshake, type RoutedServer, routedServer, SETTINGS } from './support/routed-server.js';
-import { credentialFor, sourceOf } from './support/sources.js';
+import { credentialFor, credentialLike, sourceOf } from './support/sources.js';
 
 const opened: RoutedServer[] = [];
 
@@ -56,6 +58,29 @@ describe('TLS servers', () => {
     ticketKeys.rotate();
     expect(servers.serverFor(live, helloOf())).toBe(second);
     expect(servers.serverFor(replaced, helloOf())).not.toBe(first);
+  });
+
+  it('show a client the certificate of the kind that it can check, where a name has two', async () => {
+    const [ecdsa, rsa] = [
+      await credentialFor('a.test'),
+      await credentialLike({ names: ['a.test'], keyType: 'rsa-2048' }),
+    ];
+    const server = await routedServer([sourceOf(withAlternative(ecdsa, rsa))]);
+    opened.push(server);
+    for (const [sigalgs, credential] of [
+      ['ECDSA+SHA256', ecdsa],
+      ['RSA-PSS+SHA256', rsa],
+    ] as const) {
+      const { fingerprint256 } = await handshake(server.port, { servername: 'a.test', sigalgs });
+      expect(fingerprint256).toBe(credential.fingerprint256);
+    }
+  });
+
+  it('look up revocations once there are lists', async () => {
+    const crl = (await clientAuthority('Some')).revocationList([]);
+    const clientAuth = { isRequired: false, trust: { ca: [], crl: [crl] }, onChange: () => undefined };
+    const server = serversWith({ clientAuth }).serverFor(await credentialFor('a.test'), helloOf());
+    expect(server).toMatchObject({ requestCert: true, rejectUnauthorized: false, crl: [crl] });
   });
 
   it('that ask for client certificates are made anew when the trust has changed', async () => {
