@@ -14,6 +14,7 @@ export {
 export { type ListenTarget } from './listening/listen-target.js';
 export { type CertificateInput, type ClientAuthOptions } from './client-auth/client-auth-options.js';
 export { type RedirectStatus } from './http/redirect.js';
+export { type HstsOptions } from './http/hsts.js';
 export { type TlsBaseline } from './handshake/tls-settings.js';
 
 export { directory, type DirectoryOptions } from './sources/directory.js';

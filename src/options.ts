@@ -4,6 +4,7 @@ import type { AddressList } from './address-list.js';
 import type { Clock } from './clock.js';
 import type { ClientAuthOptions, ClientAuthSettings } from './client-auth/client-auth-options.js';
 import type { TlsBaseline, TlsSettings } from './handshake/tls-settings.js';
+import type { HstsOptions } from './http/hsts.js';
 import type { RedirectStatus } from './http/redirect.js';
 import type { Logger } from './logger.js';
 import type { CertificateSource, SourceFunction } from './sources/certificate-source.js';
@@ -116,6 +117,18 @@ export interface SecureServerOptions {
    */
   readonly publicUrl?: string | URL;
   /**
+   * Strict-Transport-Security on every answer over TLS, unless the application sets the header itself. Never for IP
+   * addresses, nor with self-signed or staging certificates.
+   * @defaultValue off
+   */
+  readonly hsts?: HstsOptions;
+  /**
+   * The proxies in front, in CIDR notation, whose `X-Forwarded-Proto` and `X-Forwarded-Host` the companion listener and
+   * `requestListener` believe: what came to them over HTTPS is not redirected again but given to the application.
+   * @defaultValue none
+   */
+  readonly trustProxy?: readonly string[];
+  /**
    * Who may connect to the TLS port, in CIDR notation: `['172.16.0.0/24', 'fd00::/8', '192.0.2.1']`. Others are dropped
    * before their first byte is read. With `proxyProtocol` it is the client's address that counts, as the header tells it.
    * Unix sockets are decided on by their file mode. On the companion listener others get ACME answers only.
@@ -183,6 +196,10 @@ export interface ServerSettings {
   /** By normalised name. */
   readonly policies: ReadonlyMap<string, PolicyRules>;
   readonly publicUrl: URL | undefined;
+  /** The value of Strict-Transport-Security. */
+  readonly hsts: string | undefined;
+  /** The peers whose `X-Forwarded-*` is believed. */
+  readonly trustedProxies: AddressList | undefined;
   readonly allowedPeers: AddressList | undefined;
   /** The peers that must send a PROXY header. */
   readonly proxies: AddressList | undefined;

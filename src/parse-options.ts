@@ -3,6 +3,7 @@ import { AddressList, isNetwork } from './address-list.js';
 import { type Clock, systemClock } from './clock.js';
 import { normalizeConfiguredName } from './credential/server-name.js';
 import { messageOf } from './errors.js';
+import { type HstsOptions, hstsValueOf } from './http/hsts.js';
 import type { RedirectStatus } from './http/redirect.js';
 import { assertKnownOptions } from './known-options.js';
 import { assertPort } from './listening/listen-target.js';
@@ -36,6 +37,8 @@ const KNOWN_OPTIONS: readonly (keyof SecureServerOptions)[] = [
   'clientAuth',
   'policies',
   'publicUrl',
+  'hsts',
+  'trustProxy',
   'allowPeers',
   'proxyProtocol',
   'storage',
@@ -46,6 +49,8 @@ const KNOWN_OPTIONS: readonly (keyof SecureServerOptions)[] = [
   'clock',
 ];
 const KNOWN_HTTP_OPTIONS: readonly (keyof HttpListenerOptions)[] = ['port', 'host', 'redirect', 'handler'];
+const KNOWN_HSTS_OPTIONS: readonly (keyof HstsOptions)[] = ['maxAge', 'includeSubDomains', 'preload'];
+const YEAR_SECONDS = 31_536_000;
 const KNOWN_PROXY_OPTIONS = ['from'];
 const KNOWN_TICKET_OPTIONS = ['rotateEveryMs'];
 
@@ -79,6 +84,8 @@ export function parseOptions(options: SecureServerOptions): ServerSettings {
     clientAuth,
     policies,
     publicUrl: parsePublicUrl(options.publicUrl),
+    hsts: parseHsts(options.hsts),
+    trustedProxies: parseNetworks(options.trustProxy, 'trustProxy'),
     allowedPeers: parseNetworks(options.allowPeers, 'allowPeers'),
     proxies: parseProxyProtocol(options.proxyProtocol),
     sharedStorage: parseStorage(options.storage),
@@ -133,6 +140,21 @@ function parsePublicUrl(url: string | URL | undefined): URL | undefined {
   if (!URL.canParse(String(url)) || new URL(String(url)).protocol !== 'https:')
     throw invalid('publicUrl', 'an https: URL');
   return new URL(String(url));
+}
+
+function parseHsts(hsts: HstsOptions | undefined): string | undefined {
+  if (hsts === undefined) return undefined;
+  if (!isRecord(hsts)) throw invalid('hsts', 'an object such as { maxAge: 86400 }');
+  assertKnownOptions(CALLER, hsts, { known: KNOWN_HSTS_OPTIONS, prefix: 'hsts.' });
+  const { maxAge = 0 } = hsts;
+  if (!Number.isSafeInteger(maxAge) || maxAge < 0) throw invalid('hsts.maxAge', 'a whole number of seconds');
+  const includesSubDomains = parseBoolean(hsts.includeSubDomains, 'hsts.includeSubDomains');
+  if (parseBoolean(hsts.preload, 'hsts.preload') && !(includesSubDomains && maxAge >= YEAR_SECONDS))
+    throw invalid(
+      'hsts.preload',
+      `left out without includeSubDomains and a maxAge of ${YEAR_SECONDS} (a year)`,
+    );
+  return hstsValueOf(hsts);
 }
 
 function parseProxyProtocol(proxyProtocol: SecureServerOptions['proxyProtocol']): AddressList | undefined {

@@ -2,6 +2,7 @@
  * Where a server listens: the servers of its applications, further addresses of the first one, and the companion
  * listener for plain HTTP. Opened together or not at all.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createNetServer, type Server as NetServer } from 'node:net';
 import type { Frontend } from './application/frontend.js';
 import { type HttpListener, openHttpListener } from './http/http-listener.js';
@@ -80,7 +81,11 @@ export class ServerAddresses implements ServerOpenings {
     const stops = this.#stops;
     const companion = (this.#companion ??= openHttpListener(
       { port, host },
-      { ...this.#core.plainOptions(this.#plainAction(frontend)), allowed: this.#core.settings.allowedPeers },
+      {
+        ...this.#core.plainOptions(this.#plainAction(frontend)),
+        behindTls: applicationOf(frontend),
+        allowed: this.#core.settings.allowedPeers,
+      },
     ));
     try {
       const listener = await companion;
@@ -140,7 +145,12 @@ export class ServerAddresses implements ServerOpenings {
   #plainAction(frontend: Frontend): PlainAction {
     const { redirect, handler } = this.#core.settings.http ?? {};
     if (redirect !== undefined && redirect !== false) return { type: 'redirect', status: redirect };
-    const { server } = frontend.application;
-    return { type: 'handle', handler: handler ?? ((...exchange) => server.emit('request', ...exchange)) };
+    return { type: 'handle', handler: handler ?? applicationOf(frontend) };
   }
+}
+
+type PlainHandler = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+function applicationOf({ application }: Frontend): PlainHandler {
+  return (...exchange) => application.server.emit('request', ...exchange);
 }

@@ -15,6 +15,7 @@ import { ClientAuth } from './client-auth/client-auth.js';
 import { Policies, type PolicySettings } from './handshake/policies.js';
 import { inHandshakeOptions } from './handshake/tls-options.js';
 import { TlsmithError } from './errors.js';
+import { Hsts } from './http/hsts.js';
 import { plainHttpReceiver } from './http/plain-http.js';
 import { type PlainAction, plainListener, type PlainListenerOptions } from './http/plain-listener.js';
 import { Listeners } from './listening/listeners.js';
@@ -142,6 +143,7 @@ export class ServerCore {
       policies: this.#policies,
       started,
       admission: this.#admission,
+      hsts: settings.hsts === undefined ? undefined : new Hsts(settings.hsts),
       isOwnCheck: (socket) => this.#ownChecks.isOne(socket),
       onHandshake: settings.logsHandshakes ? this.#logHandshake : undefined,
     });
@@ -177,9 +179,10 @@ export class ServerCore {
 
   /** What plain HTTP is answered with. */
   plainOptions(action: PlainAction): PlainListenerOptions {
-    const { publicUrl } = this.settings;
+    const { publicUrl, trustedProxies } = this.settings;
     return {
       action,
+      trusted: trustedProxies,
       location: () => ({ port: this.listeners.httpsPort, publicUrl }),
       keyAuthorizationFor: (token) =>
         this.challenges.keyAuthorizationFor(token) ?? this.challenges.keyAuthorizationElsewhere(token),

@@ -30,7 +30,7 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
     ...['sources/certificate-source', 'storage/storage', 'x509/'],
   ],
   listening: ['clock', 'errors', 'sources/certificate-source'],
-  http: ['address-list', 'clock', 'credential/server-name', 'listening/'],
+  http: ['address-list', 'clock', 'credential/credential', 'credential/server-name', 'listening/'],
   // Who is let in, before the handshake.
   admission: ['address-list', 'clock'],
   // Reads authorities and lists from files, and judges clients of the handshake.
@@ -41,6 +41,7 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
       'client-auth/client-auth',
       'clock',
       'handshake/',
+      'http/hsts',
       'http/misdirected',
       'http/request-authority',
     ],

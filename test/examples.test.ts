@@ -52,6 +52,17 @@ describe('An example serves a page and ends by itself:', () => {
       expect(await text(client)).toContain('Hello, 172.16.0.9\n');
     }));
 
+  it('behind-a-proxy.ts, and does not redirect what its proxy has received over HTTPS', () =>
+    running('behind-a-proxy.ts', async ({ port, output }) => {
+      expect(await page(port)).toBe(`Hello from localhost:${port}\n`);
+      const httpPort = Number(/http:\/\/localhost:(\d+)/.exec(output())?.[1]);
+      const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'a.test' };
+      const request = get({ port: httpPort, host: '127.0.0.1', headers });
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      expect(await text(response)).toBe('Hello from a.test\n');
+      expect(await plainPage(httpPort, '/')).toMatchObject({ location: 'https://localhost/' });
+    }));
+
   it('express.ts, where the app knows that it is behind TLS', () =>
     running('express.ts', async ({ port }) => {
       expect(JSON.parse(await page(port))).toEqual({ secure: true, protocol: 'https' });

@@ -11,6 +11,7 @@ import type { ClientAuth, Verdict } from '../client-auth/client-auth.js';
 import type { Policies, Policy } from '../handshake/policies.js';
 import { PolicyServers } from '../handshake/policy-servers.js';
 import { type HandshakeServers, TlsServers } from '../handshake/tls-servers.js';
+import type { Hsts } from '../http/hsts.js';
 import type { Reporter } from '../reporter.js';
 import { type Application, type AttachableServer, isHttp, takeOver } from './application.js';
 import type { Draining } from '../listening/draining.js';
@@ -26,6 +27,8 @@ export interface FrontendOptions {
   readonly clock: Clock;
   /** Decides who is let in; undefined = everybody. */
   readonly admission: Admission | undefined;
+  /** Sets Strict-Transport-Security; undefined = nobody does. */
+  readonly hsts: Hsts | undefined;
   /** What a connection has to wait for; `closed` when it comes after the end. */
   readonly started: () => Promise<unknown> | 'started' | 'closed';
   /** Whether a connection is the server's own check of what it serves. */
@@ -58,6 +61,7 @@ export class Frontend {
     this.#servers = policies.areSeveral
       ? new PolicyServers(policies, (policy) => this.#serversOf(policy, this.#guardedFor(policy)))
       : this.#serversOf(policies.default, undefined);
+    if (isHttp(this.application)) options.hsts?.watch(server);
     this.#passKeylog(server);
   }
 
@@ -110,7 +114,8 @@ export class Frontend {
   }
 
   #serversOf(policy: Policy<ClientAuth>, guarded: AttachableServer | undefined): TlsServers {
-    const { contexts, keyShares } = this.#options.reporter.counters;
+    const { hsts, reporter } = this.#options;
+    const { contexts, keyShares } = reporter.counters;
     return new TlsServers({
       settings: policy.tls,
       ticketKeys: policy.ticketKeys,
@@ -120,7 +125,8 @@ export class Frontend {
       contexts,
       keyShares,
       listener: {
-        secured: (socket) => {
+        secured: (socket, credential) => {
+          hsts?.secured(socket, credential);
           this.#secured(socket, policy, guarded);
         },
         handshakeFailed: (error, socket) => {

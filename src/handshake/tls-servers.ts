@@ -23,8 +23,8 @@ const CACHED_SERVERS = 2_000;
 
 /** What becomes of a connection after its handshake. */
 export interface HandshakeListener {
-  /** The handshake is complete. */
-  secured(socket: TLSSocket): void;
+  /** The handshake is complete, with this credential. */
+  secured(socket: TLSSocket, credential: Credential): void;
   /** It failed; the socket has been destroyed. */
   handshakeFailed(error: Error, socket: TLSSocket): void;
 }
@@ -124,7 +124,7 @@ export class TlsServers implements HandshakeServers {
       ...(clientAuth === undefined ? {} : clientAuthOptions(clientAuth)),
     });
     server.on('secureConnection', (socket) => {
-      listener.secured(socket);
+      listener.secured(socket, credential);
     });
     server.on('tlsClientError', (error, socket) => {
       // Without this the handshake timeout closes nothing.

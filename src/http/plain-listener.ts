@@ -6,7 +6,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressList } from '../address-list.js';
 import { answerHttp01, type KeyAuthorizations } from './http01.js';
-import { httpsPortOf, httpsUrlOf, type HttpsLocation, type RedirectStatus } from './redirect.js';
+import { forwardedRequestOf } from './forwarded.js';
+import {
+  hostOf,
+  httpsPortOf,
+  httpsUrlOf,
+  pathOf,
+  type HttpsLocation,
+  type RedirectStatus,
+} from './redirect.js';
 
 /** What is done with a request that is no ACME challenge. */
 export type PlainAction =
@@ -23,6 +31,10 @@ export interface PlainListenerOptions {
   readonly location: () => HttpsLocation;
   /** What a token is answered with; a promise where somebody else may know, which must not reject. */
   readonly keyAuthorizationFor: KeyAuthorizations;
+  /** The proxies whose `X-Forwarded-*` is believed; undefined = none. */
+  readonly trusted?: AddressList | undefined;
+  /** Takes what came to a trusted proxy over HTTPS, which a redirect would send round in circles. */
+  readonly behindTls?: (request: IncomingMessage, response: ServerResponse) => unknown;
   /** The peers that get more than ACME answers; undefined = all. */
   readonly allowed?: AddressList | undefined;
 }
@@ -31,6 +43,9 @@ const HOST_UNKNOWN = 'This server speaks HTTPS, and the request names no host to
 /** No fault of the client's: the TLS listener is not open, or is none of ours (`tlsOptions`). */
 const PORT_UNKNOWN =
   'This server speaks HTTPS, but this listener does not know on which port. Its operator can set `publicUrl`.';
+
+const PROXY_SPEAKS_PLAIN_HTTP =
+  'This port speaks HTTPS, but the proxy in front sent plain HTTP for a request that came to it over HTTPS. Its operator can let it speak HTTPS, or send it to the listener for plain HTTP.';
 
 /** A node `request` listener. */
 export function plainListener(
@@ -46,14 +61,18 @@ export function plainListener(
       action.handler(request, response);
       return;
     }
+    const forwarded = forwardedRequestOf(request, options.trusted);
+    if (forwarded.isSecure === true) {
+      if (options.behindTls === undefined) answerOnce(response, 400, PROXY_SPEAKS_PLAIN_HTTP);
+      else options.behindTls(request, response);
+      return;
+    }
     const location = options.location();
-    const url = httpsUrlOf(request, location);
-    // One answer and no more on this connection: the next request should come over TLS.
-    response.shouldKeepAlive = false;
-    if (httpsPortOf(location) === undefined) answerText(response, 503, PORT_UNKNOWN);
-    else if (url === undefined) answerText(response, 400, HOST_UNKNOWN);
+    const url = httpsUrlOf(asked(request, forwarded.host), location);
+    if (httpsPortOf(location) === undefined) answerOnce(response, 503, PORT_UNKNOWN);
+    else if (url === undefined) answerOnce(response, 400, HOST_UNKNOWN);
     else if (action.type === 'redirect') redirect(response, action.status, url);
-    else answerText(response, 400, `This port speaks HTTPS, but the request was plain HTTP. Use ${url}`);
+    else answerOnce(response, 400, `This port speaks HTTPS, but the request was plain HTTP. Use ${url}`);
   };
   return (request, response) => {
     const isAnswered = answerHttp01(request, response, options.keyAuthorizationFor);
@@ -66,12 +85,20 @@ export function plainListener(
   };
 }
 
-function redirect(response: ServerResponse, status: RedirectStatus, url: string): void {
-  response.setHeader('location', url);
-  answerText(response, status, `Moved to ${url}`);
+/** The request with the host that the client asked for. */
+function asked(request: IncomingMessage, host: string | undefined): Pick<IncomingMessage, 'url' | 'headers'> {
+  if (host === undefined || hostOf({ url: '', headers: { host } }) === undefined) return request;
+  return { url: pathOf(request.url ?? '/'), headers: { host } };
 }
 
-function answerText(response: ServerResponse, status: number, text: string): void {
+function redirect(response: ServerResponse, status: RedirectStatus, url: string): void {
+  response.setHeader('location', url);
+  answerOnce(response, status, `Moved to ${url}`);
+}
+
+function answerOnce(response: ServerResponse, status: number, text: string): void {
+  // No more on this connection: the next request should come over TLS.
+  response.shouldKeepAlive = false;
   const body = `${text}\n`;
   response.writeHead(status, {
     'content-type': 'text/plain; charset=utf-8',

@@ -46,7 +46,7 @@ export function hostOf({ url = '', headers }: Pick<IncomingMessage, 'url' | 'hea
 }
 
 /** The path and query of a request target; anything that could leave the authority becomes `/`. */
-function pathOf(target: string): string {
+export function pathOf(target: string): string {
   const path = target.replace(/^https?:\/\/[^/?#]*/i, '');
   return path.startsWith('/') ? path : `/${path.startsWith('?') ? path : ''}`;
 }
