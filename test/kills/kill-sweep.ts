@@ -16,7 +16,8 @@ export interface SweepOptions {
   /** Every so many-th point. */
   readonly stride: number;
   readonly lane: Pick<Lane, 'command' | 'library'>;
-  readonly told?: (done: number, of: number) => void;
+  /** Told of each point that was judged, with what was wrong there. */
+  readonly told?: (done: number, of: number, faults: readonly string[]) => void;
 }
 
 /** What was found. */
@@ -45,8 +46,9 @@ export async function sweep({ courses, lanes, stride, lane, told }: SweepOptions
     const rest = [...chosen];
     const work = async (one: Lane): Promise<void> => {
       for (let task = rest.shift(); task !== undefined; task = rest.shift()) {
-        found.push({ task, verdict: await killAt(one, task.course, task.point) });
-        told?.(found.length, chosen.length);
+        const verdict = await killAt(one, task.course, task.point);
+        found.push({ task, verdict });
+        told?.(found.length, chosen.length, verdict.faults);
       }
     };
     await Promise.all(open.map(work));

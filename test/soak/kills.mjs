@@ -17,8 +17,9 @@ export async function run({ size }) {
   const lane = { command: [process.execPath, child], library: builtPackage().entry };
   const report = await sweep({
     ...{ courses: COURSES, lanes: LANES, lane, stride: size === undefined ? 1 : Math.ceil(400 / size) },
-    told: (done, of) => {
-      if (done % 50 === 0) console.log(`  ${done} of ${of} points`);
+    told: (done, of, faults) => {
+      if (done % 20 === 0) console.log(`  ${done} of ${of} points`);
+      for (const fault of faults) console.log(`  ${fault}`);
     },
   });
   const failures = [...report.faults];
