@@ -2501,4 +2501,20 @@ export const breaks = [
     test: 'test/end-to-end/key-kinds.test.ts',
     testName: 'tlsOptions serve the RSA one',
   },
+  {
+    name: 'issuance: what another process stored is taken for what is known',
+    file: 'src/issuance/certificate-store.ts',
+    find: 'if (this.#proven?.version === value.version)',
+    replace: 'if (this.#proven !== undefined)',
+    test: 'test/issuance/managed-source.test.ts',
+    testName: 'pick up what the other renewed within a second',
+  },
+  {
+    name: 'issuance: a certificate that is to be replaced waits for its lifetime',
+    file: 'src/issuance/upkeep-schedule.ts',
+    find: 'if (advised === undefined) return renewalDue(generation, rules, now);',
+    replace: 'if (now >= 0) return renewalDue(generation, rules, now);',
+    test: 'test/simulation/told-to-renew.test.ts',
+    testName: 'within one Retry-After',
+  },
 ];

@@ -2,7 +2,7 @@
 import { expect, it, jest } from '@jest/globals';
 import { tellToRenew } from './told-to-renew.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 it('Certificates that are to be replaced at once are, within one Retry-After, each order saying what it replaces', async () => {
   const report = await tellToRenew(100, 7);

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { simulateYear, type YearOptions, type YearReport } from './year.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const options: YearOptions = {
   ...{ sixDayNames: 6, fortyFiveDayNames: 14, days: 120, seed: 7 },
