@@ -29,6 +29,8 @@ const HINTS: Readonly<Partial<Record<RefusalCode | AdmissionRefusalCode, string>
   PROXY_HEADER_INVALID: 'See what sends it; if it is no proxy, take its address out of `proxyProtocol.from`.',
   PROXY_HEADER_MISSING:
     'Make the proxy send a PROXY header (nginx: proxy_protocol on; haproxy: send-proxy-v2), or take its address out of `proxyProtocol.from`.',
+  TOO_MANY_HANDSHAKES:
+    'Somebody begins handshakes and leaves them; limit new connections in the firewall, or put a proxy in front.',
   PROXY_HEADER_UNEXPECTED: 'If the peer is a proxy of yours, add its address to `proxyProtocol.from`.',
 };
 

@@ -20,12 +20,11 @@ import {
 } from './credential-resolver.js';
 import { HELLO_TIMEOUT_MS, HelloPhase } from './hello-phase.js';
 import { printable } from './printable-name.js';
+import { rawSocketOf } from './raw-socket.js';
 import { readAhead } from './read-ahead.js';
 import type { HandshakeServers } from './tls-servers.js';
-import { WaitingQueue } from './waiting-queue.js';
-
-/** What clients without a server name wait for; no server name is empty. */
-const NO_NAME = '';
+import { UnsecuredConnections } from './unsecured-connections.js';
+import { NO_NAME, queueNameOf, WaitingQueue } from './waiting-queue.js';
 
 /** Why a connection did not get as far as a handshake. */
 export type RefusalCode = Extract<
@@ -37,6 +36,7 @@ export type RefusalCode = Extract<
   | 'SERVER_NAME_INVALID'
   | 'SERVER_NAME_UNKNOWN'
   | 'TLS_PLAIN_HTTP_ON_TLS_PORT'
+  | 'TOO_MANY_HANDSHAKES'
   | 'HANDSHAKE_FAILED'
 >;
 
@@ -70,6 +70,7 @@ export class ConnectionRouter {
   readonly #options: RouterOptions;
   readonly #hellos: HelloPhase<Connection>;
   readonly #connections = new Map<Socket, Connection>();
+  readonly #unsecured = new UnsecuredConnections<Socket>();
   readonly #queue = new WaitingQueue();
 
   constructor(options: RouterOptions) {
@@ -112,6 +113,8 @@ export class ConnectionRouter {
       secured: undefined,
     };
     this.#connections.set(socket, connection);
+    const oldest = this.#unsecured.enter(socket, connection.remoteAddress);
+    if (oldest !== undefined) this.#makeRoom(oldest);
     socket.on('error', ignore);
     const hello = this.#hellos.begin(socket, connection);
     socket.on('close', () => {
@@ -131,6 +134,7 @@ export class ConnectionRouter {
     const connection = raw === undefined ? undefined : this.#connections.get(raw);
     if (raw === undefined || connection === undefined) return;
     connection.secured = socket;
+    this.#unsecured.leave(raw);
     this.#options.showClient?.(raw, socket);
     // A resumed TLS 1.2 connection does not know its name (nodejs/node#57175); the hello did.
     if (typeof socket.servername !== 'string') socket.servername = connection.serverName ?? false;
@@ -156,8 +160,15 @@ export class ConnectionRouter {
     this.#hellos.close();
   }
 
+  #makeRoom(oldest: Socket): void {
+    const reason = `it had waited longest of ${this.#unsecured.size} whose handshake was not complete`;
+    this.#turnAway(oldest, 'TOO_MANY_HANDSHAKES', { reason });
+    oldest.destroy();
+  }
+
   #forget(socket: Socket): void {
     this.#connections.delete(socket);
+    this.#unsecured.leave(socket);
     if (this.#connections.size === 0) this.#options.idle();
   }
 
@@ -313,14 +324,6 @@ export class ConnectionRouter {
   }
 }
 
-/**
- * The socket under a TLS socket. Node has no public name for it, and nothing else connects the two; where a Node
- * should lack it, only the name of resumed TLS 1.2 sessions and a faster close are lost.
- */
-function rawSocketOf(socket: TLSSocket): Socket | undefined {
-  return Reflect.get(socket, '_parent') as Socket | undefined;
-}
-
 /** An open connection. */
 interface Connection {
   readonly servers: HandshakeServers;
@@ -329,11 +332,6 @@ interface Connection {
   serverName: string | undefined;
   /** The connection over TLS, once its handshake is complete. */
   secured: TLSSocket | undefined;
-}
-
-/** Under which name a connection waits: variants of spelling share one. */
-function queueNameOf({ serverName }: ClientHello): string {
-  return normalizeServerName(serverName ?? NO_NAME) ?? NO_NAME;
 }
 
 function ignore(): void {

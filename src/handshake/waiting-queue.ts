@@ -2,6 +2,11 @@
  * The connections that wait for a credential which is not there yet: bounded, and no name may take all the room, so
  * that one whose source hangs does not turn away the clients of others.
  */
+import { normalizeServerName } from '../credential/server-name.js';
+import type { ClientHello } from './client-hello.js';
+
+/** What clients without a server name wait for; no server name is empty. */
+export const NO_NAME = '';
 
 /** How many connections may wait. */
 export const LONGEST_QUEUE = 1_000;
@@ -39,4 +44,9 @@ export class WaitingQueue {
       else this.#byName.set(name, left);
     };
   }
+}
+
+/** Under which name a connection waits: variants of spelling share one. */
+export function queueNameOf({ serverName }: Pick<ClientHello, 'serverName'>): string {
+  return normalizeServerName(serverName ?? NO_NAME) ?? NO_NAME;
 }

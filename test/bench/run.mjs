@@ -20,6 +20,7 @@ const MEASUREMENTS = [
   'folders',
   'acme',
   'fuzz',
+  'strangers',
 ];
 
 const USAGE = `npm run bench -- [${MEASUREMENTS.join('] [')}]
@@ -27,7 +28,7 @@ const USAGE = `npm run bench -- [${MEASUREMENTS.join('] [')}]
   --rounds N         rounds of handshake, resumption, and of folders' parts cost and peers
   --connections N    connections in a round
   --swaps N          swaps to measure, and single changes of folders
-  --seconds N        how long swaps-under-load takes
+  --seconds N        how long swaps-under-load takes, and a flood of strangers
   --pairs N          pairs in the folder of folders (10,000)
   --hellos N         hellos with unknown names of folders (50,000; 833 a second, sent twice)
   --parts LIST       only these parts of folders: start,cold,cost,change,flood,peers,renames

@@ -12,15 +12,20 @@ const PROGRAMS = {
   replacement: './replacement.mjs',
   kills: './kills.mjs',
   nonces: './nonces.mjs',
+  fuzz: './fuzz.mjs',
 };
 
 const USAGE = `npm run soak -- [${Object.keys(PROGRAMS).join('] [')}]
   --seed N      seed of every random choice
   --size N      how many of whatever a program counts, in place of its full size
+  --from N      the turn that fuzz begins with, to go on with an earlier run
 Each program says what it did; what was wrong is at the end.`;
 
 const { values, positionals } = parseArgs({
-  options: { seed: { type: 'string' }, size: { type: 'string' }, help: { type: 'boolean' } },
+  options: {
+    ...Object.fromEntries(['seed', 'size', 'from'].map((name) => [name, { type: 'string' }])),
+    help: { type: 'boolean' },
+  },
   allowPositionals: true,
 });
 const unknown = positionals.filter((name) => !Object.hasOwn(PROGRAMS, name));
@@ -32,6 +37,7 @@ if (values.help || unknown.length > 0) {
 const settings = {
   seed: Number(values.seed ?? Date.now() % 2 ** 32),
   ...(values.size === undefined ? {} : { size: Number(values.size) }),
+  ...(values.from === undefined ? {} : { from: Number(values.from) }),
 };
 console.log(
   `node ${process.version}, ${cpus()[0].model}, ${cpus().length} cores, load ${loadavg()[0].toFixed(2)}`,

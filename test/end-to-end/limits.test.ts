@@ -1,0 +1,136 @@
+// What bounds strangers who begin and do not go on: numbers, deadlines, and no renegotiation.
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { createSecureServer, pemPair, type SecureServer } from '../../src/index.js';
+import { HELLO_TIMEOUT_MS } from '../../src/handshake/hello-phase.js';
+import { MOST_UNSECURED_OF_AN_ADDRESS } from '../../src/handshake/unsecured-connections.js';
+import { testCa, type TestCa } from '../support/certificates.js';
+import { nodeHttps, sClient } from '../support/clients.js';
+import { type ManualClock, manualClock, until } from '../support/manual-clock.js';
+import { captureClientHello } from '../support/raw-client-hello.js';
+import { closesAfterEach } from './support/cleanup.js';
+import { gone, http1Get, portOf, tcp, tls } from './support/connections.js';
+import { memoryLog, type MemoryLog } from './support/log.js';
+
+jest.setTimeout(60_000);
+
+const keep = closesAfterEach();
+let ca: TestCa;
+let clock: ManualClock;
+let log: MemoryLog;
+let secure: SecureServer;
+let port: number;
+
+beforeEach(async () => {
+  ca = await testCa();
+  clock = manualClock();
+  log = memoryLog();
+  secure = createSecureServer(
+    {
+      sources: pemPair(await ca.issue({ names: ['a.test'] })),
+      logger: log.logger,
+      clock,
+      handshakeTimeoutMs: 300,
+    },
+    (_request: IncomingMessage, response: ServerResponse) => {
+      response.end('page');
+    },
+  );
+  await secure.listen({ port: 0, host: '127.0.0.1' });
+  port = portOf(secure.server);
+});
+
+afterEach(async () => {
+  expect(await nodeHttps({ port, host: 'a.test', caPem: ca.rootPem })).toMatchObject({ body: 'page' });
+  await secure.close({ graceMs: 0 });
+  expect(clock.pendingTimers).toBe(0);
+});
+
+describe('handshakes that are begun and left', () => {
+  it('make room for new clients, the oldest first, in one log line and a count', async () => {
+    const accepted: Socket[] = [];
+    secure.server.on('connection', (socket: Socket) => accepted.push(socket));
+    const sockets: Socket[] = [];
+    for (let index = 0; index < MOST_UNSECURED_OF_AN_ADDRESS + 10; index += 1) sockets.push(await tcp(port));
+    await until(() => accepted.length === sockets.length, 'all to be accepted');
+    await Promise.all(sockets.slice(0, 10).map(gone));
+    expect(sockets.slice(10).filter(({ destroyed }) => destroyed)).toEqual([]);
+    expect(await nodeHttps({ port, host: 'a.test', caPem: ca.rootPem })).toMatchObject({ body: 'page' });
+    const lines = log.lines.filter(({ facts }) => facts['code'] === 'TOO_MANY_HANDSHAKES');
+    expect(lines).toMatchObject([{ level: 'warn', facts: { remoteAddress: '127.0.0.1' } }]);
+    expect(secure.metrics()).toContain('tlsmith_handshakes_total{result="TOO_MANY_HANDSHAKES"} 11');
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(sockets.map(gone));
+  });
+
+  it('do not count once they are complete', async () => {
+    const [used] = await connection();
+    used.destroy();
+    const kept = keep(await tls(port, { ca: ca.rootPem }));
+    const sockets: Socket[] = [];
+    for (let index = 0; index < MOST_UNSECURED_OF_AN_ADDRESS; index += 1) sockets.push(await tcp(port));
+    expect(await http1Get(kept, '/')).toContain('page');
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(sockets.map(gone));
+    expect(log.lines.map(({ facts }) => facts['code'])).not.toContain('TOO_MANY_HANDSHAKES');
+  });
+
+  it('are cut at the deadline of the hello, however slowly it drips', async () => {
+    const hello = await captureClientHello({ servername: 'a.test' });
+    const [client, socket] = await connection();
+    for (let at = 0; at < 8; at += 1) {
+      client.write(hello.subarray(at, at + 1));
+      await until(() => socket.bytesRead === at + 1, 'the byte');
+      await clock.advance(500);
+    }
+    expect(socket.destroyed).toBe(false);
+    await clock.advance(HELLO_TIMEOUT_MS - 4_000);
+    await gone(client);
+    expect(log.lines.map(({ facts }) => facts['code'])).toContain('CLIENT_HELLO_TIMEOUT');
+  });
+
+  it('are cut at the deadline of the handshake', async () => {
+    const [client] = await connection();
+    client.write(await captureClientHello({ servername: 'a.test' }));
+    await once(client, 'data');
+    client.resume();
+    await gone(client);
+    await until(() => log.lines.some(({ facts }) => facts['code'] === 'HANDSHAKE_TIMEOUT'), 'the log line');
+  });
+
+  it('are cut at the deadline of plain HTTP, however slowly it drips', async () => {
+    const [client, socket] = await connection();
+    client.write('GET / HTTP/1.1\r\nhost: a.test\r\n');
+    await until(() => socket.bytesRead > 0, 'the beginning of the request');
+    for (let line = 0; line < 4; line += 1) {
+      client.write(`x-${line}: drip\r\n`);
+      await clock.advance(1_000);
+    }
+    expect(client.destroyed).toBe(false);
+    await clock.advance(1_000);
+    await gone(client);
+  });
+
+  async function connection(): Promise<[Socket, Socket]> {
+    const accepted = once(secure.server, 'connection') as Promise<[Socket]>;
+    const client = keep(await tcp(port));
+    return [client, (await accepted)[0]];
+  }
+});
+
+describe('a renegotiation', () => {
+  it('is refused as often as it is asked for', async () => {
+    for (let time = 0; time < 3; time += 1) {
+      const { stdout, stderr } = await sClient({
+        ...{ port, host: 'a.test', caPem: ca.rootPem, protocol: 'tls1_2' },
+        send: 'R\nR\nR\nGET / HTTP/1.0\r\n\r\n',
+        extraArgs: ['-no_ign_eof'],
+      });
+      expect(stdout + stderr).toContain('RENEGOTIATING');
+      expect(stdout + stderr).toMatch(/no renegotiation|alert number 100|write:errno/i);
+    }
+    expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+});
