@@ -40,6 +40,13 @@ export type Emit = <Name extends keyof SecureServerEvents>(
   argument: SecureServerEvents[Name][0],
 ) => void;
 
+/** Which findings are taken back. */
+interface ResolvedFindings {
+  readonly source: string | undefined;
+  readonly names?: readonly string[];
+  readonly owner?: object;
+}
+
 /** Tells people what happens. */
 export class Reporter {
   readonly counters = new Counters();
@@ -48,6 +55,8 @@ export class Reporter {
   readonly #emit: Emit;
   readonly #repeated: RepeatedLog;
   readonly #findings = new BoundedMap<string, Finding>(KEPT_FINDINGS);
+  /** Two sources may share a name, such as two folders. */
+  readonly #owners = new WeakMap<Finding, object>();
   /** Apart from the others, which strangers must not be able to displace. */
   readonly #recurring: RecurringFindings;
   readonly #failedHandshakes: FailedHandshakes;
@@ -77,11 +86,12 @@ export class Reporter {
     return [...[...this.#findings.values()].filter((finding) => !met.has(findingKey(finding))), ...recurring];
   }
 
-  /** Tells of a finding, once as long as it holds. */
-  report(finding: Finding): void {
+  /** Tells of a finding, once as long as it holds; of a source's own says so by `owner`. */
+  report(finding: Finding, owner?: object): void {
     const key = `${finding.code} ${finding.source ?? ''} ${finding.message}`;
     if (this.#findings.get(key) !== undefined) return;
     this.#findings.set(key, finding);
+    if (owner !== undefined) this.#owners.set(finding, owner);
     const { message, severity, ...facts } = finding;
     this.#repeated.write(
       levelOf(severity),
@@ -104,11 +114,12 @@ export class Reporter {
     this.#recurring.delete(finding);
   }
 
-  /** Takes back findings of a code, for these names or for all. */
-  resolved(code: string, { source, names }: { source: string | undefined; names?: readonly string[] }): void {
+  /** Takes back findings of a code, for these names or for all; not those that another owner has told of. */
+  resolved(code: string, { source, names, owner }: ResolvedFindings): void {
     const isMeant = (finding: Finding): boolean =>
       finding.code === code &&
       finding.source === source &&
+      (owner === undefined || (this.#owners.get(finding) ?? owner) === owner) &&
       (names === undefined || names.some((name) => finding.names?.includes(name)));
     for (const [key, finding] of this.#findings.entries()) if (isMeant(finding)) this.#findings.delete(key);
     this.#recurring.resolved(isMeant);

@@ -143,10 +143,11 @@ export class SourceSet {
         return storage();
       },
       report: (finding) => {
-        reporter.report({ source: nameOfSource(source), ...finding });
+        reporter.report({ source: nameOfSource(source), ...finding }, source);
       },
       resolved: (code, names) => {
-        reporter.resolved(code, { source: nameOfSource(source), ...(names === undefined ? {} : { names }) });
+        const named = names === undefined ? {} : { names };
+        reporter.resolved(code, { source: nameOfSource(source), ...named, owner: source });
       },
       changed,
       notify: (event) => {

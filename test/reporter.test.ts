@@ -60,6 +60,15 @@ describe('a finding that handshakes make again and again', () => {
     expect(reporter.findings).toEqual([]);
   });
 
+  it('of one source is not taken back by another of the same name', () => {
+    const { reporter } = reporting();
+    const [one, other] = [{}, {}];
+    reporter.report({ ...expired(), message: 'one' }, one);
+    reporter.report({ ...expired(), message: 'other' }, other);
+    reporter.resolved('TLS_CERT_EXPIRED', { source: 'files', owner: one });
+    expect(reporter.findings).toMatchObject([{ message: 'other' }]);
+  });
+
   it('is forgotten at a new start, and leaves no timer when the reporter is closed', () => {
     const { reporter, clock } = reporting();
     reporter.reportRecurring(outage('a.test'));

@@ -2,7 +2,7 @@
 // caddy do with the same folder.
 import { CertificateFolder } from './support/folders/certificate-folder.mjs';
 import { measureColdNames } from './support/folders/cold-names.mjs';
-import { measureHandshakeCost } from './support/folders/handshake-cost.mjs';
+import { measureDrawnCost, measureHandshakeCost } from './support/folders/handshake-cost.mjs';
 import { measurePeers } from './support/folders/peers.mjs';
 import { measureRenamesAtOnce } from './support/folders/renames-at-once.mjs';
 import { measureSingleChanges } from './support/folders/single-changes.mjs';
@@ -18,6 +18,7 @@ const parts = {
   start: measureStartUp,
   cold: measureColdNames,
   cost: measureHandshakeCost,
+  drawn: measureDrawnCost,
   change: measureSingleChanges,
   flood: measureUnknownNames,
   peers: measurePeers,

@@ -25,13 +25,13 @@ const MEASUREMENTS = [
 
 const USAGE = `npm run bench -- [${MEASUREMENTS.join('] [')}]
   --json FILE        also writes the results to a file
-  --rounds N         rounds of handshake, resumption, and of folders' parts cost and peers
+  --rounds N         rounds of handshake, resumption, and of folders' parts cost, drawn and peers
   --connections N    connections in a round
   --swaps N          swaps to measure, and single changes of folders
   --seconds N        how long swaps-under-load takes, and a flood of strangers
   --pairs N          pairs in the folder of folders (10,000)
   --hellos N         hellos with unknown names of folders (50,000; 833 a second, sent twice)
-  --parts LIST       only these parts of folders: start,cold,cost,change,flood,peers,renames
+  --parts LIST       only these parts of folders: start,cold,cost,drawn,change,flood,peers,renames
   --inputs N         inputs for each parser of fuzz
   --seed N           seed of every random choice
   --package FOLDER   measures this folder's dist instead of building the checkout's

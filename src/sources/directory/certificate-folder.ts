@@ -60,6 +60,8 @@ export class CertificateFolder {
   #indexing: Promise<void> | undefined;
   #endIndexing: () => void = () => undefined;
   #isReloading = false;
+  /** Pairs that are loaded before anybody asks for them; never rejects. */
+  #loadingFew = Promise.resolve();
   #lastFullLook = -Infinity;
 
   constructor(options: CertificateFolderOptions, host: SourceHost) {
@@ -147,6 +149,7 @@ export class CertificateFolder {
     this.#scan.close();
     this.#endIndexing();
     await this.#watch.close();
+    await this.#loadingFew;
     await Promise.all([this.#loader.close(), this.#fallback?.close()]);
   }
 
@@ -211,7 +214,8 @@ export class CertificateFolder {
 
   async #lookAtAll(now: number, isThorough: boolean): Promise<void> {
     const isFirst = this.#lastFullLook === -Infinity;
-    const isFinal = this.#isReloading || isFirst;
+    const isReloading = this.#isReloading;
+    const isFinal = isReloading || isFirst;
     this.#isReloading = false;
     if (await this.#passphrase.hasChanged()) this.#scan.readAgain(needsPassphrase);
     if (!isFirst) await this.#listAgain();
@@ -219,9 +223,17 @@ export class CertificateFolder {
     await this.#scan.readChanged({ isThorough });
     this.#defaultPair.update(this.#scan.entries.values());
     if (isFirst) this.#tellIndexed();
-    await this.#scan.loadFew();
-    this.#loader.tell({ isFinal });
+    this.#loadingFew = this.#loadFew({ isFinal });
+    // Loading may take seconds, and whatever changes meanwhile is not to wait for it.
+    if (isReloading || this.#host.strict) await this.#loadingFew;
+    else this.#loader.tell({ isFinal: false });
     if (!this.#closing.signal.aborted) await this.#lookAtFolder();
+  }
+
+  async #loadFew({ isFinal }: { readonly isFinal: boolean }): Promise<void> {
+    await Promise.all([this.#loadingFew, this.#scan.loadFew()]);
+    this.#loader.tell({ isFinal });
+    this.#announcements.flush();
   }
 
   async #listAgain(): Promise<void> {

@@ -107,12 +107,11 @@ export class FolderScan {
   async loadFew(): Promise<void> {
     const { loader } = this.#options;
     if (this.#entries.size > LOADED_AT_ONCE_PAIRS) return;
-    const idle = [...this.#entries.values()].filter(
-      (entry) => !entry.isIgnored && entry.failure === undefined && !loader.isLoaded(entry),
-    );
-    await forEachLimited(idle, CHECKED_AT_ONCE, async (entry) => {
-      if (this.#isClosed || entry.isGone) return;
+    const isIdle = (entry: PairEntry): boolean =>
+      !entry.isGone && !entry.isIgnored && entry.failure === undefined && !loader.isLoaded(entry);
+    await forEachLimited([...this.#entries.values()].filter(isIdle), CHECKED_AT_ONCE, async (entry) => {
       await this.#slices.breathe();
+      if (this.#isClosed || !isIdle(entry)) return;
       await loader.loadInBackground(entry);
     });
   }

@@ -263,6 +263,20 @@ describe('a directory that changes', () => {
     await eventually(async () => (await served('b.test')) === undefined, 'the removed pair to go');
   });
 
+  it('serves a change before all that it holds is loaded', async () => {
+    const pairs = 250;
+    const { keyPair } = await putFlat('a', ['a.test'], { serialNumber: '01' });
+    for (let index = 0; index < pairs; index += 1)
+      await putFlat(`n${index}`, [`n${index}.test`], { key: keyPair });
+    const { serial, source, reload } = await started(folder.path);
+    expect(await serial('a.test')).toBe('01');
+    await putFlat('a', ['a.test'], { serialNumber: '02' });
+    await eventually(async () => (await serial('a.test')) === '02', 'the new certificate');
+    expect([...(source.list?.() ?? [])].length).toBeLessThan(pairs);
+    await reload();
+    expect([...(source.list?.() ?? [])].length).toBe(pairs + 1);
+  }, 60_000);
+
   it('goes on with the last good pair, and says so, until the new one is mended', async () => {
     await putFlat('a.test', ['a.test'], { serialNumber: '41' });
     const { serial, host, reload } = await started(folder.path);

@@ -7,50 +7,55 @@ const TARGET = 1.1;
 const CONCURRENCY = 8;
 const ROUNDS = 12;
 
-export async function measureHandshakeCost({ entry, folder, seed, rounds = ROUNDS, connections }) {
-  const { names, path, root } = folder;
-  const inUse = namesInUse(names);
-  const shared = { root, version: 'TLSv1.3', concurrency: CONCURRENCY };
-  const uses = [
-    {
-      name: `${inUse.length} names in use of ${names.length}`,
-      names: inUse,
-      target: TARGET,
-      // Every name once in a round, so that the warm-up has warmed them all.
-      load: () => ({ ...shared, names: inUse, connections: Math.max(inUse.length, connections ?? 0) }),
-    },
-    {
-      name: `cold: drawn from all ${names.length}`,
-      names,
-      load: (random) => {
-        const count = connections ?? inUse.length;
-        return {
-          ...shared,
-          names: Array.from({ length: count }, () => random.pick(names)),
-          connections: count,
-        };
-      },
-    },
-  ];
-  const table = [
+/** With a tenth of the names in use, all of them loaded. */
+export function measureHandshakeCost({ folder, connections, ...settings }) {
+  const inUse = namesInUse(folder.names);
+  return measureUse({
+    ...settings,
+    folder,
+    name: `${inUse.length} names in use of ${folder.names.length}`,
+    names: inUse,
+    target: TARGET,
+    // Every name once in a round, so that the warm-up has warmed them all.
+    load: () => ({ names: inUse, connections: Math.max(inUse.length, connections ?? 0) }),
+  });
+}
+
+/** With names drawn from all, most of which have to be loaded: the cold figure. */
+export function measureDrawnCost({ folder, connections, ...settings }) {
+  const { names } = folder;
+  const count = connections ?? namesInUse(names).length;
+  return measureUse({
+    ...settings,
+    folder,
+    name: `cold: drawn from all ${names.length}`,
+    names,
+    target: undefined,
+    load: (random) => ({
+      names: Array.from({ length: count }, () => random.pick(names)),
+      connections: count,
+    }),
+  });
+}
+
+async function measureUse({ entry, folder, seed, rounds = ROUNDS, name, names, target, load }) {
+  const shared = { root: folder.root, version: 'TLSv1.3', concurrency: CONCURRENCY };
+  const outcome = await contest({
+    server: folderServerPath,
+    bare: { folder: folder.path, names },
+    tlsmith: { entry, folder: folder.path },
+    load: (random) => ({ ...shared, ...load(random) }),
+    rounds,
+    seed,
+  });
+  const { contestants, control, counts } = outcome;
+  const times = contestants.map(({ cpu }) => microseconds(cpu.median));
+  printTable([
     ['CPU per handshake', 'bare A', 'bare B', 'tlsmith', 'tlsmith / bare (IQR)', 'control (IQR)', 'counts'],
-  ];
+    [name, ...times, ratio(outcome.ratio), ratio(control), counts ? 'yes' : 'NO'],
+  ]);
   const result = { figures: [], failures: [], details: {} };
-  for (const { name, names: served, load, target } of uses) {
-    const outcome = await contest({
-      server: folderServerPath,
-      bare: { folder: path, names: served },
-      tlsmith: { entry, folder: path },
-      load,
-      rounds,
-      seed,
-    });
-    const { contestants, control, counts } = outcome;
-    const times = contestants.map(({ cpu }) => microseconds(cpu.median));
-    table.push([name, ...times, ratio(outcome.ratio), ratio(control), counts ? 'yes' : 'NO']);
-    addOutcome(result, { name, target, outcome });
-  }
-  printTable(table);
+  addOutcome(result, { name, target, outcome });
   return result;
 }
 
