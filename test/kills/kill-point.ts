@@ -13,10 +13,11 @@ import { type Pebble, startPebble } from '../support/pebble.js';
 import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
 
 const HOUR_MS = 3_600_000;
-const LEASE_MS = 1_500;
+/** Longer than a starved process takes to load what it needs: one that is silent for so long has lost its lease. */
+const LEASE_MS = 4_000;
 const LINGER_MS = 250;
-/** Longer than a lease and the wait of an attempt for it, on a busy machine. */
-const LONGEST_RUN_MS = 60_000;
+/** Longer than the first step of the ladder, on a busy machine. */
+const LONGEST_RUN_MS = 150_000;
 
 /** What happens, to how many names, and how they are validated. */
 export interface Course {
