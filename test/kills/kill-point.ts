@@ -80,7 +80,7 @@ export async function begin(lane: Lane, course: Course): Promise<Beginning> {
   const beginning = { folder, names, serial: undefined };
   if (course.kind === 'issuance') return beginning;
   const { lines } = await run(lane, course, { ...beginning, aheadMs: 0 });
-  return { folder, names, serial: wordAfter('served', lines) };
+  return { folder, names, serial: servedBy(lines) };
 }
 
 /** How many steps and requests the course has when nobody is killed. */
@@ -89,6 +89,7 @@ export async function length(lane: Lane, course: Course): Promise<{ steps: numbe
   const before = lane.front.requests.length;
   const { lines } = await run(lane, course, beginning);
   await rm(beginning.folder, { recursive: true });
+  servedBy(lines);
   return {
     steps: lines.filter((line) => line.startsWith('step ')).length,
     requests: lane.front.requests.length - before,
@@ -228,6 +229,13 @@ function orders({ front }: Lane, from: number): number {
 
 function invalidated({ pebble }: Lane): readonly string[] {
   return pebble.logged(/authz \S+ set INVALID/);
+}
+
+/** What a process served in the end whom nobody has killed. */
+function servedBy(lines: readonly string[]): string {
+  const serial = wordAfter('served', lines);
+  if (serial === undefined) throw new Error(`no certificate, without a kill:\n${lines.join('\n')}`);
+  return serial;
 }
 
 function lineOf(word: string, lines: readonly string[]): readonly string[] {
