@@ -1,6 +1,6 @@
 // The Debian packages that the tests need: real clients and tools to check a server with. The one list of them.
 export const DEBIAN_PACKAGES = [
-  'caddy', // proxies in front, as docs/behind-a-proxy.md has them
+  'caddy', // proxies in front, as docs/behind-a-proxy.md has them; another ACME certificate authority
   'chromium',
   'curl',
   'gnutls-bin', // gnutls-cli

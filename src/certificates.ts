@@ -100,9 +100,9 @@ export class Certificates {
    */
   async resolve(
     serverName: string | undefined,
-    { knowsRsaOnly } = { knowsRsaOnly: false },
+    { knowsRsaOnly, mayWait } = { knowsRsaOnly: false, mayWait: true },
   ): Promise<SecureContext | undefined> {
-    const credential = await this.#select(serverName);
+    const credential = await this.#select(serverName, { mayWait });
     if (credential?.alternative === undefined) return credential && this.contextOf(credential);
     const { alternative } = credential;
     return this.contextOf(isRsa(alternative) === knowsRsaOnly ? alternative : credential);
@@ -127,12 +127,15 @@ export class Certificates {
     return this.#options.sources.flatMap((source) => certificatesOf(source, now, this.#report));
   }
 
-  async #select(name: string | undefined): Promise<Credential | undefined> {
-    if (name === undefined) return this.resolver.default(undefined);
+  async #select(name: string | undefined, options: { mayWait: boolean }): Promise<Credential | undefined> {
+    if (name === undefined) return this.resolver.default(undefined, options);
     const serverName = normalizeServerName(name);
     if (serverName === undefined) return undefined;
-    const credential = await this.resolver.find(serverName);
-    return credential ?? (this.#options.refusesUnknownNames ? undefined : this.resolver.default(undefined));
+    const credential = await this.resolver.find(serverName, options);
+    return (
+      credential ??
+      (this.#options.refusesUnknownNames ? undefined : this.resolver.default(undefined, options))
+    );
   }
 
   #observedResolver(): CredentialResolver {

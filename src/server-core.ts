@@ -184,8 +184,8 @@ export class ServerCore {
       action,
       trusted: trustedProxies,
       location: () => ({ port: this.listeners.httpsPort, publicUrl }),
-      keyAuthorizationFor: (token) =>
-        this.challenges.keyAuthorizationFor(token) ?? this.challenges.keyAuthorizationElsewhere(token),
+      keyAuthorizationFor: (token, host) =>
+        this.challenges.keyAuthorizationFor(token) ?? this.challenges.keyAuthorizationElsewhere(token, host),
     };
   }
 

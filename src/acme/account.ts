@@ -9,6 +9,7 @@ import { type AccountRecord, AccountRecords } from './account-record.js';
 import type { ExternalAccountBinding } from './acme-client.js';
 import { authorityId, type CertificateAuthority } from './certificate-authority.js';
 import { isAccountMissing } from './client.js';
+import { keyAuthorization } from './thumbprint.js';
 
 /** Faults after which nobody knows whether a request has arrived. */
 const UNDECIDED = new Set(['ACME_UNREACHABLE', 'ACME_SERVER_ERROR', 'ACME_RESPONSE_INVALID']);
@@ -54,6 +55,16 @@ export class Accounts {
       this.#opening = undefined;
     });
     return this.#opening;
+  }
+
+  /**
+   * What any `http-01` token for this account is answered with; undefined while there is no account. Asks nobody but the
+   * storage.
+   */
+  async keyAuthorization(token: string): Promise<string | undefined> {
+    const { accountKey } = this.#options;
+    const key = accountKey ?? (await this.#records.read())?.key ?? this.#known?.key;
+    return key === undefined ? undefined : keyAuthorization(token, key);
   }
 
   /** To be called when the authority said that there is no such account: looks for it again by its key. */

@@ -38,7 +38,7 @@ export class AcmeClient {
   async newAccount(payload: object): Promise<{ readonly url: string; readonly isNew: boolean }> {
     // A copy: acme-client writes the external account binding into what it is given.
     const { status, headers } = await this.#ask(
-      'an account',
+      'to make or find an account',
       () => this.#client.api.createAccount({ ...payload }),
       'ACME_ACCOUNT_REFUSED',
     );
@@ -124,6 +124,7 @@ export class AcmeClient {
     } catch (error) {
       if (!(error instanceof UnexpectedResponse)) throw error;
       const { clock, names } = this.#context;
+      if (error.response.status < 300) throw unanswered(doing);
       throw responseError(error.response, {
         doing,
         otherwise,
@@ -148,6 +149,11 @@ export class AcmeClient {
 /** Whether the authority does not know the account, or does not want it any more. */
 export function isAccountMissing(error: unknown): boolean {
   return isTlsmithError(error) && error.code === 'ACME_ACCOUNT_MISSING';
+}
+
+/** Success, as far as the status goes, and not what was asked for: something in between has answered. */
+function unanswered(doing: string): TlsmithError {
+  return invalid(`What the certificate authority answered when it was asked ${doing} is no answer to that.`);
 }
 
 function noKeyChange(): TlsmithError {

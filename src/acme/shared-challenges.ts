@@ -6,9 +6,19 @@
  */
 import type { Clock } from '../clock.js';
 import { messageOf } from '../errors.js';
-import type { ChallengeAnswer, SourceHost } from '../sources/certificate-source.js';
+import type { ChallengeAnswer, ChallengeQuestion, SourceHost } from '../sources/certificate-source.js';
 import type { Storage } from '../storage/storage.js';
 import { ChallengeRecords } from './challenge-record.js';
+
+/** What an `http-01` token for a host of ours is answered with, whoever has opened the challenge. */
+type TokenGuess = (token: string, host: string) => Promise<string | undefined>;
+
+/** What challenges are shared with. */
+export interface SharedChallengesOptions {
+  readonly storage: Storage;
+  readonly authority: string;
+  readonly guess: TokenGuess;
+}
 
 /** Opens challenges, and answers those of other processes. */
 export class SharedChallenges {
@@ -21,15 +31,15 @@ export class SharedChallenges {
   /** What is still being written or deleted. */
   readonly #underway = new Set<Promise<void>>();
 
-  /** @param authority - the segment of its keys in `storage` */
-  constructor(host: SourceHost, storage: Storage, authority: string) {
+  readonly #guess: TokenGuess;
+
+  /** @param options - `authority` is the segment of its keys in the storage */
+  constructor(host: SourceHost, { storage, authority, guess }: SharedChallengesOptions) {
     this.#host = host;
+    this.#guess = guess;
     this.#clock = host.clock;
     this.#records = new ChallengeRecords(storage, authority);
-    this.#endings = [
-      host.answerFrom((question) => this.#records.find(question, this.#clock.now())),
-      this.#watched(storage),
-    ];
+    this.#endings = [host.answerFrom((question) => this.#find(question)), this.#watched(storage)];
   }
 
   /**
@@ -58,6 +68,18 @@ export class SharedChallenges {
     for (const end of this.#endings.splice(0)) end();
     await Promise.all(this.#underway);
     for (const key of [...this.#takenOver.keys()]) this.#drop(key);
+  }
+
+  /**
+   * What another process has stored. Where that cannot be read, or is stored elsewhere, a token of `http-01` is answered all the
+   * same: its answer takes nothing but the key of the account.
+   */
+  async #find(question: ChallengeQuestion): Promise<ChallengeAnswer | undefined> {
+    const stored = await this.#records.find(question, this.#clock.now()).catch(() => undefined);
+    if (stored !== undefined || question.type !== 'http-01' || question.host === undefined) return stored;
+    const { type, token, host } = question;
+    const keyAuthorization = await this.#guess(token, host);
+    return keyAuthorization === undefined ? undefined : { type, token, keyAuthorization, isGuess: true };
   }
 
   #watched(storage: Storage): () => void {

@@ -45,13 +45,13 @@ export class ChallengeLookups {
   }
 
   /** What a token is answered with; never rejects. */
-  async keyAuthorizationFor(token: string): Promise<string | undefined> {
-    const answer = await this.#ask({ type: 'http-01', token });
+  async keyAuthorizationFor(token: string, host?: string): Promise<string | undefined> {
+    const answer = await this.#ask({ type: 'http-01', token, ...(host === undefined ? {} : { host }) });
     return answer?.type === 'http-01' ? answer.keyAuthorization : undefined;
   }
 
   #ask(question: ChallengeQuestion): Promise<ChallengeAnswer | undefined> {
-    const key = question.type === 'http-01' ? `token ${question.token}` : question.identifier;
+    const key = question.type === 'http-01' ? `${question.token} ${question.host}` : question.identifier;
     const underway = this.#inFlight.get(key);
     if (underway !== undefined) return underway;
     if (this.#inFlight.size >= LOOKUPS_AT_A_TIME) return Promise.resolve(undefined);
@@ -60,19 +60,21 @@ export class ChallengeLookups {
     return asking;
   }
 
-  /** The first answer that is one; nothing once all have passed, or time is up. */
+  /** The first answer that is one; the first guess, or nothing, once all have passed or time is up. */
   #first(question: ChallengeQuestion): Promise<ChallengeAnswer | undefined> {
     return new Promise((resolve) => {
+      let guess: ChallengeAnswer | undefined;
       const timer = this.#clock.setTimeout(() => {
-        resolve(undefined);
+        resolve(guess);
       }, LOOKUP_LIMIT_MS);
       const questions = Array.from(this.#lookups, async (lookup) => {
         const answer = await lookup(question);
-        if (answer !== undefined) resolve(answer);
+        if (answer?.type === 'http-01' && answer.isGuess === true) guess ??= answer;
+        else if (answer !== undefined) resolve(answer);
       });
       void Promise.allSettled(questions).then(() => {
         this.#clock.clearTimeout(timer);
-        resolve(undefined);
+        resolve(guess);
       });
     });
   }

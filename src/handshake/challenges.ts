@@ -67,10 +67,10 @@ export class Challenges {
     return identifier === undefined ? undefined : this.#lookups.credentialFor(identifier);
   }
 
-  /** The same for a token. */
-  keyAuthorizationElsewhere(token: string): Promise<string | undefined> | undefined {
+  /** The same for a token, asked for under this host. */
+  keyAuthorizationElsewhere(token: string, host?: string): Promise<string | undefined> | undefined {
     if (this.#lookups.isEmpty || !TOKEN.test(token)) return undefined;
-    return this.#lookups.keyAuthorizationFor(token);
+    return this.#lookups.keyAuthorizationFor(token, host);
   }
 
   #addToken({ token, keyAuthorization }: ChallengeAnswer & { type: 'http-01' }): () => void {

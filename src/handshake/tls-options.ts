@@ -18,7 +18,7 @@ export interface InHandshakeOptions {
   /** The resolver, for an SNI as it was sent; undefined = the default context. */
   readonly resolve: (
     serverName: string,
-    client: { readonly knowsRsaOnly: boolean },
+    client: { readonly knowsRsaOnly: boolean; readonly mayWait: boolean },
   ) => Promise<SecureContext | undefined>;
   /** A validation certificate as a context. */
   readonly contextOf: (credential: Credential) => SecureContext;
@@ -64,9 +64,11 @@ class TlsCallbacks {
       this.#selectChallenge(serverName, { mayReplace, callback });
       return;
     }
-    this.#options.resolve(serverName, { knowsRsaOnly: knowsRsaOnly(socket) }).then(
+    // A validator may come before there is a certificate: waiting for that, it would wait for itself.
+    const mayWait = !this.#mayBeValidator(socket, serverName);
+    this.#options.resolve(serverName, { knowsRsaOnly: knowsRsaOnly(socket), mayWait }).then(
       (context) => {
-        const isRefused = context === undefined && this.#options.refusesUnknownNames;
+        const isRefused = context === undefined && mayWait && this.#options.refusesUnknownNames;
         const error = isRefused ? new Error('no source has a certificate for this name') : null;
         callback(error, mayReplace ? context : undefined);
       },
@@ -90,6 +92,12 @@ class TlsCallbacks {
     // Decides TLS 1.2, where SNI has been answered already; in TLS 1.3 SNI comes later and decides. Typed since @types/node 22.
     (socket as TLSSocket & { setKeyCert(context: SecureContext): void }).setKeyCert(context);
     return ACME_TLS_PROTOCOL;
+  }
+
+  /** In TLS 1.2 the protocols are not known yet when SNI is asked about; in TLS 1.3 they are. */
+  #mayBeValidator(socket: TLSSocket | undefined, serverName: string): boolean {
+    if (socket?.getProtocol() === 'TLSv1.3') return false;
+    return this.#options.challenges.credentialFor(serverName) !== undefined;
   }
 
   /** For the challenge that a validator was promised. */

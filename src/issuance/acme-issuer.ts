@@ -29,6 +29,8 @@ import type { Issuer, IssueRequest } from './issuer.js';
 export interface AcmeIssuerOptions {
   readonly host: SourceHost;
   readonly directoryUrl: string;
+  /** Whether a certificate for this name is managed with it. */
+  readonly manages: (serverName: string) => boolean;
   /** Where account and orders are kept. */
   readonly storage: Storage;
   readonly email: string | undefined;
@@ -95,7 +97,12 @@ class OrderingIssuer implements AcmeIssuer {
       ...(agent === undefined ? {} : { agent }),
     });
     this.#accounts = new Accounts({ ...options, authority: this.#authority, signal: this.#closing.signal });
-    this.#challenges = new SharedChallenges(host, options.storage, this.id);
+    this.#challenges = new SharedChallenges(host, {
+      ...{ storage: options.storage, authority: this.id },
+      // Tokens for other hosts may belong to somebody else's ACME client behind the same port.
+      guess: async (token, serverName) =>
+        options.manages(serverName) ? this.#accounts.keyAuthorization(token) : undefined,
+    });
     this.#budget = budgetOf(this.id, options);
     this.#solvers = solversOf(options, this.#challenges);
   }

@@ -28,7 +28,8 @@ export async function acmeUpkeep(options: AcmeUpkeepOptions): Promise<AcmeUpkeep
   const { name, host, domains, waitMs, fractionLeft, serverCaFile } = options;
   const serverCa = serverCaFile === undefined ? undefined : await readRoots(serverCaFile);
   const storage = options.storage ?? host.storage;
-  const issuer = acmeIssuer({ ...options, storage, serverCa });
+  const manages = (serverName: string): boolean => known.manages(serverName);
+  const issuer = acmeIssuer({ ...options, storage, serverCa, manages });
   const clock = host.clock;
   const onDemand =
     options.onDemand === undefined

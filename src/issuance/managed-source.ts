@@ -46,6 +46,8 @@ export interface ManagedSource extends CertificateSource {
   find(query: SourceQuery): Found | undefined;
   /** Stops managing the certificate for exactly this set of names. What is stored of it stays. */
   unmanage(names: readonly string[]): Promise<void>;
+  /** Whether a certificate has exactly this name in it. */
+  manages(serverName: string): boolean;
 }
 
 /**
@@ -150,6 +152,10 @@ class IssuedSource implements ManagedSource {
   renew(serverName: string, { signal }: { readonly signal: AbortSignal }): Promise<void> | undefined {
     const keeper = this.#byName.get(serverName) ?? this.#byName.get(wildcardOf(serverName) ?? '');
     return keeper?.renew(signal);
+  }
+
+  manages(serverName: string): boolean {
+    return this.#byName.has(serverName);
   }
 
   async manage(names: readonly string[]): Promise<void> {

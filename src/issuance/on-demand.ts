@@ -194,6 +194,7 @@ export function withOnDemand(known: ManagedSource, names: OnDemandNames): Manage
     reload: async (options) => known.reload?.(options),
     renew: (serverName, options) => known.renew?.(serverName, options),
     close: () => known.close?.(),
+    manages: (serverName) => known.manages(serverName),
     manage: (list) => {
       names.forget(list);
       return known.manage(list);

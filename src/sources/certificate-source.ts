@@ -126,12 +126,19 @@ export type ChallengeAnswer =
       readonly token: string;
       /** What is answered for it. */
       readonly keyAuthorization: string;
+      /** Found by a lookup, without knowing the challenge: any other answer is better. */
+      readonly isGuess?: boolean;
     };
 
 /** Which challenge a validator asks for. */
 export type ChallengeQuestion =
   | { readonly type: 'tls-alpn-01'; readonly identifier: string }
-  | { readonly type: 'http-01'; readonly token: string };
+  | {
+      readonly type: 'http-01';
+      readonly token: string;
+      /** The host that was asked, normalised; absent when the request named none. */
+      readonly host?: string;
+    };
 
 /** Finds a challenge that is open elsewhere; given up after four seconds. */
 export type ChallengeLookup = (question: ChallengeQuestion) => Promise<ChallengeAnswer | undefined>;

@@ -16,6 +16,11 @@ interface Process {
   readonly lookups: Set<ChallengeLookup>;
 }
 
+const GUESS = { type: 'http-01', token: 'token-2', keyAuthorization: 'token-2.mine', isGuess: true };
+
+const guess = (token: string, host: string): Promise<string | undefined> =>
+  Promise.resolve(host === 'a.test' ? `${token}.mine` : undefined);
+
 function processOn(storage: Storage, { isRouted }: { isRouted: boolean }): Process {
   const base = recordingHost({ clock: manualClock() });
   if (isRouted) base.listen([TLS_LISTENER]);
@@ -31,7 +36,7 @@ function processOn(storage: Storage, { isRouted }: { isRouted: boolean }): Proce
       return () => lookups.delete(lookup);
     },
   };
-  return { challenges: new SharedChallenges(host, storage, 'ca'), open, lookups };
+  return { challenges: new SharedChallenges(host, { storage, authority: 'ca', guess }), open, lookups };
 }
 
 describe('Challenges of processes on one storage', () => {
@@ -48,6 +53,22 @@ describe('Challenges of processes on one storage', () => {
     expect(await lookup?.(ANSWER)).toBeUndefined();
     expect(await keysOf(storage)).toEqual([]);
     expect(one.lookups.size).toBe(0);
+  });
+
+  it('are guessed by the account when nobody has stored them, for hosts of ours', async () => {
+    const storage = faultyStorage();
+    const [lookup] = processOn(storage, { isRouted: true }).lookups;
+    await processOn(storage, { isRouted: true }).challenges.open(ANSWER);
+    expect(await lookup?.({ ...ANSWER, host: 'a.test' })).toEqual(ANSWER);
+    const question = { type: 'http-01', token: 'token-2' } as const;
+    expect(await lookup?.({ ...question, host: 'a.test' })).toEqual(GUESS);
+    expect(await lookup?.({ ...question, host: 'b.test' })).toBeUndefined();
+    expect(await lookup?.(question)).toBeUndefined();
+    expect(await lookup?.({ type: 'tls-alpn-01', identifier: 'a.test' })).toBeUndefined();
+    storage.interfere = () => {
+      throw new Error('gone');
+    };
+    expect(await lookup?.({ ...question, host: 'a.test' })).toEqual(GUESS);
   });
 
   it('are not read by those that can look them up', async () => {

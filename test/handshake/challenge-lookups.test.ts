@@ -36,9 +36,11 @@ describe('a challenge that is open elsewhere', () => {
     }
     expect(await challenges.credentialElsewhere('A.Test.')).toBeUndefined();
     expect(await challenges.keyAuthorizationElsewhere(TOKEN)).toBeUndefined();
+    expect(await challenges.keyAuthorizationElsewhere(TOKEN, 'a.test')).toBeUndefined();
     expect(asked).toEqual([
       { type: 'tls-alpn-01', identifier: 'a.test' },
       { type: 'http-01', token: TOKEN },
+      { type: 'http-01', token: TOKEN, host: 'a.test' },
     ]);
   });
 
@@ -56,6 +58,24 @@ describe('a challenge that is open elsewhere', () => {
     );
     expect(await challenges.keyAuthorizationElsewhere(TOKEN)).toBe('authorization');
     expect((await challenges.credentialElsewhere('a.test'))?.id).toBe(createCredential(credential).id);
+  });
+
+  it('is guessed where nobody knows it, by the first who guesses', async () => {
+    const clock = manualClock();
+    const challenges = new Challenges(clock);
+    const answer = (keyAuthorization: string, isGuess: boolean): ChallengeLookup => {
+      return () => Promise.resolve({ type: 'http-01', token: TOKEN, keyAuthorization, isGuess });
+    };
+    challenges.addLookup(answer('a guess', true));
+    challenges.addLookup(answer('another', true));
+    expect(await challenges.keyAuthorizationElsewhere(TOKEN, 'a.test')).toBe('a guess');
+    const end = challenges.addLookup(silent);
+    const late = challenges.keyAuthorizationElsewhere(TOKEN, 'a.test');
+    await clock.advance(4_000);
+    expect(await late).toBe('a guess');
+    end();
+    challenges.addLookup(answer('the answer', false));
+    expect(await challenges.keyAuthorizationElsewhere(TOKEN, 'a.test')).toBe('the answer');
   });
 
   it('is nothing when what is known of it is no pair, or of another type', async () => {

@@ -171,6 +171,24 @@ describe('a validator in in-handshake mode', () => {
     },
   );
 
+  it.each([true, false])(
+    'does not wait over TLSv1.2 for the certificate that the challenge is for (unknown names refused: %s)',
+    async (refusesUnknownNames) => {
+      const { port, challenges } = await inHandshakeServer({
+        refusesUnknownNames,
+        resolve: (_, { mayWait }) => (mayWait ? new Promise(() => undefined) : Promise.resolve(undefined)),
+      });
+      const pair = await challengePair();
+      challenges.add({ type: 'tls-alpn-01', identifier: 'a.test', credential: pair });
+      const validator = { servername: 'a.test', ALPNProtocols: ['acme-tls/1'] };
+      for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+        expect(await handshake(port, { ...validator, maxVersion })).toMatchObject({
+          fingerprint256: createCredential(pair).fingerprint256,
+        });
+      }
+    },
+  );
+
   it('waits over TLSv1.3 for a challenge certificate that is open in another process', async () => {
     const { port, challenges } = await inHandshakeServer();
     const pair = await challengePair();

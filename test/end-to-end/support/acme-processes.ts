@@ -29,6 +29,8 @@ export interface AcmeProcessOptions extends Omit<AcmeProcessInput, 'options' | '
   readonly options?: Partial<AcmeProcessInput['options']>;
   /** The port where Pebble's validators come if omitted. */
   readonly port?: number;
+  /** Put in front of the command. */
+  readonly wrapper?: readonly string[];
 }
 
 /** Resolves when it, or each of its workers, listens. */
@@ -38,10 +40,12 @@ export async function acmeProcess({
   domains,
   options = {},
   port = pebble.tlsPort,
+  wrapper = [],
   ...input
 }: AcmeProcessOptions): Promise<AcmeProcess> {
   const { directoryUrl, serverCaFile } = pebble;
   const child = startChild('acme-process', {
+    wrapper,
     input: { ...input, port, options: { directoryUrl, serverCaFile, domains, ...options } },
   });
   const process_ = following(child);

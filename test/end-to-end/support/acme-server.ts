@@ -4,6 +4,7 @@ import {
   acme,
   type AcmeOptions,
   type AcmeSource,
+  type CertificateSource,
   createSecureServer,
   type FailedEvent,
   type Logger,
@@ -35,10 +36,18 @@ export interface AcmeServer {
   readonly keep: Keep;
   readonly options?: Partial<AcmeOptions>;
   readonly server?: SecureServerOptions;
+  /** Sources that are asked after it. */
+  readonly behind?: readonly CertificateSource[];
 }
 
 /** Made, but not started. */
-export function acmeServer({ pebble, keep, options = {}, server = {} }: AcmeServer): AcmeServing {
+export function acmeServer({
+  pebble,
+  keep,
+  options = {},
+  server = {},
+  behind = [],
+}: AcmeServer): AcmeServing {
   const { directoryUrl, serverCaFile } = pebble;
   const source = acme({
     ...{ domains: [], termsOfServiceAgreed: true, directoryUrl, serverCaFile },
@@ -48,7 +57,7 @@ export function acmeServer({ pebble, keep, options = {}, server = {} }: AcmeServ
   const failed: FailedEvent[] = [];
   const warnings: string[] = [];
   const secure = createSecureServer(
-    { sources: source, storage: memoryStorage(), logger: recording(warnings), ...server },
+    { sources: [source, ...behind], storage: memoryStorage(), logger: recording(warnings), ...server },
     (request: IncomingMessage, response: ServerResponse) => {
       seen.push(`request ${request.url ?? ''}`);
       response.end('page');
