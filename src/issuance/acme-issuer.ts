@@ -132,7 +132,8 @@ class OrderingIssuer implements AcmeIssuer {
     await this.#challenges.close();
   }
 
-  async #order({ names, previous, signal, lease }: IssueRequest): Promise<CredentialInput> {
+  async #order(request: IssueRequest): Promise<CredentialInput> {
+    const { names, previous, signal, lease } = request;
     const { host, keyType, storage, preferredChain, lifetimeMs } = this.#options;
     const segment = certificateSegment(names);
     const { orderUrl, ...credential } = await obtainCertificate(
@@ -142,7 +143,7 @@ class OrderingIssuer implements AcmeIssuer {
         previousKey: previous?.key,
         profile: await this.#profileFor(names, signal),
         notAfter: lifetimeMs === undefined ? undefined : host.clock.now() + lifetimeMs,
-        replaces: await this.#replaces(previous, signal),
+        replaces: await this.#replaces(request),
         preferredChain,
         solvers: () => this.#solversFor(names),
         signal,
@@ -168,13 +169,19 @@ class OrderingIssuer implements AcmeIssuer {
     return this.#authority.client({ accountKey, accountUrl, names, signal });
   }
 
-  async renewalInfo({ cert }: Credential, signal: AbortSignal): Promise<RenewalInfo | undefined> {
+  async renewalInfo(
+    { cert }: Credential,
+    signal: AbortSignal,
+    issuerId = this.id,
+  ): Promise<RenewalInfo | undefined> {
+    if (issuerId !== this.id) return undefined;
     const identifier = await renewalIdentifier(cert);
     return identifier === undefined ? undefined : this.#authority.renewalInfo(identifier, signal);
   }
 
   /** RFC 9773 §5: only toward authorities that know of it. An order that says so is exempt from rate limits. */
-  async #replaces(previous: Credential | undefined, signal: AbortSignal): Promise<string | undefined> {
+  async #replaces({ previous, previousIssuer, signal }: IssueRequest): Promise<string | undefined> {
+    if (previousIssuer !== undefined && previousIssuer !== this.id) return undefined;
     const { renewalInfo } = await unlessAborted(this.#authority.directory(), signal);
     return renewalInfo === undefined || previous === undefined ? undefined : renewalIdentifier(previous.cert);
   }

@@ -4,6 +4,7 @@ import type { Agent } from 'node:https';
 import { normalizeConfiguredName } from '../credential/server-name.js';
 import { assertKnownOptions } from '../known-options.js';
 import type { ProfileWish } from '../acme/profile.js';
+import type { CertificateSource } from '../sources/certificate-source.js';
 import type { Storage } from '../storage/storage.js';
 import { type AcmeChallenge, parseChallenges, type ParsedChallenges } from './acme-challenges.js';
 import { type AcmeProfile, parseProfile } from './acme-profile.js';
@@ -93,6 +94,12 @@ export interface AcmeOptions {
    * @defaultValue the server's storage
    */
   readonly storage?: Storage;
+  /**
+   * Another `acme({...})` source, whose authority is asked when this one keeps failing: at the third failure in a row, and at
+   * once when this one sets a long wait, or refuses for good. Each renewal begins with this one again. Its `domains` do
+   * not matter (`[]`), and it is not to be among `sources`.
+   */
+  readonly fallback?: CertificateSource;
   /** When to renew. */
   readonly renewal?: {
     /**
@@ -121,12 +128,14 @@ export interface ParsedAcmeOptions extends ParsedChallenges {
   readonly agent: Agent | undefined;
   readonly storage: Storage | undefined;
   readonly fractionLeft: number | undefined;
+  /** The options of the source that is given as `fallback`. */
+  readonly fallback?: ParsedAcmeOptions | undefined;
 }
 
 const OPTIONS: readonly (keyof AcmeOptions)[] = [
   ...(['domains', 'termsOfServiceAgreed', 'email', 'directoryUrl', 'challenges', 'keyType'] as const),
   ...(['externalAccountBinding', 'preferredChain', 'accountKey', 'lifetimeMs', 'profile', 'waitMs'] as const),
-  ...(['serverCaFile', 'agent', 'storage', 'renewal', 'onDemand'] as const),
+  ...(['serverCaFile', 'agent', 'storage', 'renewal', 'onDemand', 'fallback'] as const),
 ];
 
 /** @throws TypeError that names the option */

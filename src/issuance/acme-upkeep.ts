@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { TlsmithError } from '../errors.js';
 import type { SourceHost } from '../sources/certificate-source.js';
 import { fileError } from '../files/file-errors.js';
-import { acmeIssuer } from './acme-issuer.js';
+import { type AcmeIssuer, acmeIssuer, type AcmeIssuerOptions } from './acme-issuer.js';
 import type { ParsedAcmeOptions } from './acme-options.js';
+import { withFallback } from './fallback-issuer.js';
 import { type ManagedSource, managedSource } from './managed-source.js';
 import { OnDemandNames, withOnDemand } from './on-demand.js';
 
@@ -25,11 +26,10 @@ export interface AcmeUpkeep {
 
 /** Makes the engine. */
 export async function acmeUpkeep(options: AcmeUpkeepOptions): Promise<AcmeUpkeep> {
-  const { name, host, domains, waitMs, fractionLeft, serverCaFile } = options;
-  const serverCa = serverCaFile === undefined ? undefined : await readRoots(serverCaFile);
+  const { name, host, domains, waitMs, fractionLeft } = options;
   const storage = options.storage ?? host.storage;
   const manages = (serverName: string): boolean => known.manages(serverName);
-  const issuer = acmeIssuer({ ...options, storage, serverCa, manages });
+  const issuer = await issuerFor(options, { host, storage, manages });
   const clock = host.clock;
   const onDemand =
     options.onDemand === undefined
@@ -38,6 +38,7 @@ export async function acmeUpkeep(options: AcmeUpkeepOptions): Promise<AcmeUpkeep
   const known: ManagedSource = managedSource({
     name,
     issuer: onDemand?.guard(issuer) ?? issuer,
+    mayPrecede: isNoTestAuthority,
     failed: (failure) => onDemand?.failed(failure, known),
     names: domains,
     storage,
@@ -57,6 +58,26 @@ export async function acmeUpkeep(options: AcmeUpkeepOptions): Promise<AcmeUpkeep
       await managed.renew?.(serverName, { signal });
     },
   };
+}
+
+/** With its fallbacks; the files of all are read before any of them answers anything. */
+async function issuerFor(
+  options: ParsedAcmeOptions,
+  { host, storage, manages }: Pick<AcmeIssuerOptions, 'host' | 'storage' | 'manages'>,
+): Promise<AcmeIssuer> {
+  const { serverCaFile, fallback } = options;
+  const serverCa = serverCaFile === undefined ? undefined : await readRoots(serverCaFile);
+  const second =
+    fallback === undefined
+      ? undefined
+      : await issuerFor(fallback, { host, storage: fallback.storage ?? storage, manages });
+  const first = acmeIssuer({ ...options, host, storage, manages, serverCa });
+  return second === undefined ? first : withFallback(first, second, host);
+}
+
+/** What an authority for tests has issued never serves in the place of a real certificate. */
+function isNoTestAuthority(issuerId: string): boolean {
+  return issuerId.startsWith('acme-') && !/staging|test/.test(issuerId);
 }
 
 function nothingToRevoke(serverName: string): TlsmithError {

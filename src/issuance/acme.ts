@@ -65,10 +65,30 @@ export interface AcmeSource extends CertificateSource {
  * ```
  */
 export function acme(options: AcmeOptions): AcmeSource {
-  return new OrderingSource(parseAcmeOptions(options));
+  const parsed = parseAcmeOptions(options);
+  return new OrderingSource({ ...parsed, fallback: parseFallback(options.fallback, parsed) });
+}
+
+function parseFallback(
+  fallback: CertificateSource | undefined,
+  { directoryUrl, isStaging }: ParsedAcmeOptions,
+): ParsedAcmeOptions | undefined {
+  if (fallback === undefined) return undefined;
+  const parsed = OrderingSource.optionsOf(fallback);
+  if (parsed === undefined) throw new TypeError('acme: `fallback` must be another acme({...}) source.');
+  if (parsed.directoryUrl === directoryUrl)
+    throw new TypeError('acme: `fallback` must have another `directoryUrl`: this one is the same authority.');
+  if (parsed.isStaging && !isStaging)
+    throw new TypeError('acme: `fallback` must be no test authority, whose certificates no browser trusts.');
+  return parsed;
 }
 
 class OrderingSource implements AcmeSource {
+  /** Undefined for whatever is none of these. */
+  static optionsOf(source: unknown): ParsedAcmeOptions | undefined {
+    return typeof source === 'object' && source !== null && #options in source ? source.#options : undefined;
+  }
+
   readonly name = NAME;
   readonly #options: ParsedAcmeOptions;
   /** By its names: what is to be managed, also before the start. */

@@ -4,7 +4,7 @@
  */
 import type { RenewalInfo } from '../acme/renewal-info.js';
 import { delay } from '../clock.js';
-import { type Credential, type CredentialInput, isInDate } from '../credential/credential.js';
+import { type Credential, isInDate } from '../credential/credential.js';
 import { messageOf, TlsmithError } from '../errors.js';
 import type { Found, ManagedCertificate, SourceHost } from '../sources/certificate-source.js';
 import { settledOrAborted } from './abortable.js';
@@ -12,7 +12,7 @@ import type { CertificateStore, StoredState } from './certificate-store.js';
 import { afterRestart, errorOf, type FailureRecord, rebased } from './failure-record.js';
 import { isNotOlder } from './issued-proof.js';
 import { IssuingAttempts, type Outcome } from './issuing-attempt.js';
-import type { IssueRequest } from './issuer.js';
+import type { Issued, IssueRequest } from './issuer.js';
 import type { Slots } from './slots.js';
 import { checkServed } from './served-check.js';
 import type { LookOut, Watch } from './look-out.js';
@@ -45,10 +45,13 @@ export interface KeeperTools {
   /** How long a handshake waits for a missing certificate, in milliseconds. */
   readonly waitMs: number;
   /** Asks the issuer. */
-  issue(request: IssueRequest): Promise<CredentialInput>;
+  issue(request: IssueRequest): Promise<Issued>;
   /** Asks the issuer when to renew; undefined where it has no opinion on any. */
   readonly advise:
-    ((credential: Credential, signal: AbortSignal) => Promise<RenewalInfo | undefined>) | undefined;
+    | ((credential: Credential, signal: AbortSignal, issuerId?: string) => Promise<RenewalInfo | undefined>)
+    | undefined;
+  /** What another issuer has issued for the same names, to serve until this one's first certificate is there. */
+  readonly predecessor: ((names: readonly string[]) => Promise<StoredGeneration | undefined>) | undefined;
   /** Why nothing may be issued at present, if so. */
   obstacle(): TlsmithError | undefined;
   /** Told of each attempt that failed, after everybody else. */
@@ -67,6 +70,8 @@ export class CertificateKeeper {
   readonly #closing = new AbortController();
   readonly #watch: Watch;
   #live: StoredGeneration | undefined;
+  /** Whether what serves is a predecessor: it is replaced as soon as that can be. */
+  #isForeign = false;
   #failure: FailureRecord | undefined;
   #isOpen = false;
   #dueAt = Infinity;
@@ -85,7 +90,7 @@ export class CertificateKeeper {
       this.look();
     });
     this.#advice = new RenewalAdvice({
-      ...{ clock, logger: tools.host.logger, signal: this.#closing.signal, ask: tools.advise },
+      ...{ clock, logger: tools.host.logger, signal: this.#closing.signal, ask: this.#adviser() },
       random: tools.random,
       read: () => store.readAdvice(),
       write: (bytes) => store.writeAdvice(bytes),
@@ -115,7 +120,9 @@ export class CertificateKeeper {
       if (this.#tools.advise !== undefined) await this.#advice.load();
       this.#report(stored);
       if (stored.failure !== undefined) this.#failure = afterRestart(stored.failure);
-      if (stored.generation !== undefined) this.#serve(stored.generation, 'loaded');
+      const generation = stored.generation ?? (await this.#tools.predecessor?.(this.names));
+      this.#isForeign = stored.generation === undefined;
+      if (generation !== undefined) this.#serve(generation, 'loaded');
     } catch (error) {
       this.#tools.host.report({
         code: 'STORAGE_UNREADABLE',
@@ -217,7 +224,7 @@ export class CertificateKeeper {
   }
 
   #nextDue(now: number): number {
-    const generation = this.#live;
+    const generation = this.#isForeign ? undefined : this.#live;
     const advised = generation === undefined ? undefined : this.#advice.instantFor(generation.credential);
     const facts = { generation, advised, failure: this.#failure, rules: this.#tools.rules };
     return Math.max(nextAttemptDue(facts, now), Math.min(this.#busyUntil, now + BUSY_RETRY_MS));
@@ -225,7 +232,7 @@ export class CertificateKeeper {
 
   /** When to ask next; begins to ask when that is now. */
   #askForAdvice(now: number): number {
-    const live = this.#live?.credential;
+    const live = this.#isForeign ? undefined : this.#live?.credential;
     const askAt = live === undefined ? Infinity : this.#advice.askAt(live);
     if (live === undefined || now < askAt) return askAt;
     void this.#advice.ask(live).then(() => {
@@ -241,7 +248,13 @@ export class CertificateKeeper {
   }
 
   async #run(isForced: boolean): Promise<Outcome> {
-    const situation = { live: this.#live?.credential, failure: this.#failure, isForced };
+    const live = this.#live;
+    const situation = {
+      live: live?.credential,
+      liveIssuer: live?.issuerId,
+      failure: this.#failure,
+      isForced,
+    };
     const outcome = await this.#attempts.attempt(situation);
     try {
       if (!this.#closing.signal.aborted) await this.#conclude(outcome);
@@ -258,6 +271,7 @@ export class CertificateKeeper {
     switch (outcome.kind) {
       case 'issued':
         this.#failure = undefined;
+        this.#isForeign = false;
         this.#serve(outcome.generation, this.#live === undefined ? 'issued' : 'renewed');
         host.resolved('STORAGE_CORRUPT', this.names);
         await checkServed(outcome.generation.credential, this.names, {
@@ -268,6 +282,7 @@ export class CertificateKeeper {
         return;
       case 'adopted':
         this.#failure = undefined;
+        this.#isForeign = false;
         this.#serve(outcome.generation, this.#live === undefined ? 'loaded' : 'reloaded');
         return;
       case 'failed': {
@@ -333,6 +348,7 @@ export class CertificateKeeper {
     if (live !== undefined && !isInDate(candidate, now)) return;
     if (live !== undefined && isInDate(live, now) && !isNotOlder(candidate, live)) return;
     this.#failure = undefined;
+    this.#isForeign = false;
     this.#serve(news.generation, live === undefined ? 'loaded' : 'reloaded');
     this.look();
   }
@@ -359,8 +375,16 @@ export class CertificateKeeper {
     }
   }
 
+  #adviser():
+    ((credential: Credential, signal: AbortSignal) => Promise<RenewalInfo | undefined>) | undefined {
+    const { advise } = this.#tools;
+    if (advise === undefined) return undefined;
+    return (credential, signal) => advise(credential, signal, this.#live?.issuerId);
+  }
+
+  /** A predecessor serves, but is not what the user wants to have. */
   #isUsable(): boolean {
-    const live = this.#live?.credential;
+    const live = this.#isForeign ? undefined : this.#live?.credential;
     return live !== undefined && isInDate(live, this.#tools.host.clock.now());
   }
 

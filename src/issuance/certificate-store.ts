@@ -101,13 +101,14 @@ export class CertificateStore {
     if (current !== undefined && this.#decodeCurrent(current).generation !== undefined) {
       await this.#storage.put(`${this.prefix}previous`, current.bytes, { lease });
     }
-    const { credential, issuedAt } = generation;
+    const { credential, issuedAt, issuerId } = generation;
+    const stored = { credential, issuedAt, ...(issuerId === undefined ? {} : { issuerId }) };
     this.#writtenId = credential.id;
     const { version } = await this.#storage.put(`${this.prefix}current`, encodeGeneration(generation), {
       lease,
     });
     this.#seenVersion = version;
-    this.#proven = { version, generation: { credential, issuedAt } };
+    this.#proven = { version, generation: stored };
   }
 
   /** Writes the failures in a row. */

@@ -20,14 +20,25 @@ export interface Issuer {
    * A rejection is retried on the ladder of docs/design.md, unless it is a TlsmithError with `isPermanent: true`.
    * A field `retryAfter` (milliseconds since the epoch) on the error is honoured as the earliest next attempt.
    */
-  issue(request: IssueRequest): Promise<CredentialInput>;
+  issue(request: IssueRequest): Promise<Issued>;
   /**
    * When the issuer wants this certificate to be renewed (RFC 9773); undefined when it has no opinion. A rejection
    * means that it is asked again in some hours; the certificate is renewed by its lifetime meanwhile.
+   * @param issuerId - who has issued it, if not this one
    */
-  renewalInfo?(credential: Credential, signal: AbortSignal): Promise<RenewalInfo | undefined>;
+  renewalInfo?(
+    credential: Credential,
+    signal: AbortSignal,
+    issuerId?: string,
+  ): Promise<RenewalInfo | undefined>;
   /** Ends what is running. */
   close?(): Promise<void> | void;
+}
+
+/** A certificate with its key. */
+export interface Issued extends CredentialInput {
+  /** Who has issued it, if not the one that was asked. */
+  readonly issuerId?: string;
 }
 
 /** An order for one certificate. */
@@ -36,6 +47,10 @@ export interface IssueRequest {
   readonly names: readonly string[];
   /** The certificate it replaces, if any. */
   readonly previous?: Credential;
+  /** Who has issued that, if not the one that is asked. */
+  readonly previousIssuer?: string;
+  /** How many attempts in a row have failed before this one. */
+  readonly failures?: number;
   /** Aborted when the server closes or the lease is lost. */
   readonly signal: AbortSignal;
   /** The right to be the only one who works on this certificate: for what an issuer itself stores of it. */

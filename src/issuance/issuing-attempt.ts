@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.js';
-import { type Credential, type CredentialInput, isInDate } from '../credential/credential.js';
+import { type Credential, isInDate } from '../credential/credential.js';
 import { TlsmithError } from '../errors.js';
 import type { Lease } from '../storage/storage.js';
 import { settledOrAborted } from './abortable.js';
@@ -17,7 +17,7 @@ import {
   recordPostponement,
 } from './failure-record.js';
 import { isNotOlder, proveIssued } from './issued-proof.js';
-import type { IssueRequest } from './issuer.js';
+import type { Issued, IssueRequest } from './issuer.js';
 import type { RandomShare } from './random-share.js';
 import type { Slots } from './slots.js';
 import type { StoredGeneration } from './stored-generation.js';
@@ -49,7 +49,7 @@ export interface AttemptTools {
   /** The limit on waiting at the same time for processes that may have died. */
   readonly waitingSlots: Slots;
   /** Asks the issuer. */
-  issue(request: IssueRequest): Promise<CredentialInput>;
+  issue(request: IssueRequest): Promise<Issued>;
   /** Whether this generation is to be renewed now. */
   isDue(generation: StoredGeneration): boolean;
   /** Aborted when the source closes. */
@@ -60,6 +60,8 @@ export interface AttemptTools {
 export interface Situation {
   /** What serves now. */
   readonly live: Credential | undefined;
+  /** Who has issued it, if not the issuer that will be asked. */
+  readonly liveIssuer?: string | undefined;
   /** The failures in a row so far. */
   readonly failure: FailureRecord | undefined;
   /** Whether somebody asked for it: then neither a good certificate nor the ladder is a reason not to try. */
@@ -185,17 +187,27 @@ export class IssuingAttempts {
     return credential.id !== live.id && (!isInDate(live, now) || isNotOlder(credential, live));
   }
 
-  async #obtain(stored: StoredState, { live }: Situation, lease: Lease): Promise<StoredGeneration> {
+  async #obtain(stored: StoredState, situation: Situation, lease: Lease): Promise<StoredGeneration> {
+    const { live, liveIssuer, failure } = situation;
     const { clock, names } = this.#tools;
     const unstored = this.#unstored;
     if (unstored !== undefined && this.#isSuccessor(unstored, live)) return unstored;
     const previous = live ?? stored.generation?.credential;
-    const input = await this.#issue(lease, previous);
+    const previousIssuer = live === undefined ? stored.generation?.issuerId : liveIssuer;
+    const { issuerId, ...input } = await this.#issue(lease, {
+      ...(previous === undefined ? {} : { previous }),
+      ...(previousIssuer === undefined ? {} : { previousIssuer }),
+      failures: failure?.attempts ?? 0,
+    });
     const now = clock.now();
-    return { credential: proveIssued(input, { names, live: previous, now }), issuedAt: now };
+    const credential = proveIssued(input, { names, live: previous, now });
+    return { credential, issuedAt: now, ...(issuerId === undefined ? {} : { issuerId }) };
   }
 
-  async #issue(lease: Lease, previous: Credential | undefined): Promise<CredentialInput> {
+  async #issue(
+    lease: Lease,
+    history: Pick<IssueRequest, 'previous' | 'previousIssuer' | 'failures'>,
+  ): Promise<Issued> {
     const { clock, names, signal: closeSignal } = this.#tools;
     const limit = new AbortController();
     const timer = clock.setTimeout(() => {
@@ -205,7 +217,7 @@ export class IssuingAttempts {
     // An issuer may do many things at a time, and node warns of more than ten listeners.
     setMaxListeners(0, signal);
     try {
-      const request = { names, signal, lease, ...(previous === undefined ? {} : { previous }) };
+      const request = { names, signal, lease, ...history };
       return await settledOrAborted(this.#tools.issue(request), signal, { clock, graceMs: CLEAN_UP_MS });
     } finally {
       clock.clearTimeout(timer);

@@ -38,6 +38,11 @@ export interface ManagedSourceOptions {
   readonly random?: RandomShare;
   /** Told of each attempt that failed, after everybody else. */
   readonly failed?: (failure: FailedAttemptNotice) => void;
+  /**
+   * Whether certificates of another issuer, by its id, may serve while this one's first is on its way.
+   * @defaultValue none
+   */
+  readonly mayPrecede?: (issuerId: string) => boolean;
 }
 
 /** An attempt that failed. */
@@ -57,11 +62,20 @@ export interface ParsedManagedOptions {
   readonly waitMs: number;
   readonly random: RandomShare;
   readonly failed: ((failure: FailedAttemptNotice) => void) | undefined;
+  readonly mayPrecede: ((issuerId: string) => boolean) | undefined;
 }
 
 /** @throws TypeError that names the option */
 export function parseManagedOptions(options: ManagedSourceOptions): ParsedManagedOptions {
-  const { name, issuer, storage, waitMs = DEFAULT_WAIT_MS, random = drawnShare, failed } = options;
+  const {
+    name,
+    issuer,
+    storage,
+    waitMs = DEFAULT_WAIT_MS,
+    random = drawnShare,
+    failed,
+    mayPrecede,
+  } = options;
   const fractionLeft = options.renewal?.fractionLeft;
   if (!ISSUER_ID.test(issuer.id)) {
     throw new TypeError(
@@ -75,5 +89,15 @@ export function parseManagedOptions(options: ManagedSourceOptions): ParsedManage
   }
   const lists = options.names.map((list) => parseNames(name, list));
   const distinct = new Map(lists.map((list) => [certificateSegment(list), list]));
-  return { name, issuer, names: [...distinct.values()], storage, fractionLeft, waitMs, random, failed };
+  return {
+    name,
+    issuer,
+    names: [...distinct.values()],
+    storage,
+    fractionLeft,
+    waitMs,
+    random,
+    failed,
+    mayPrecede,
+  };
 }

@@ -3,7 +3,7 @@
  * certificate, behind the seam of a certificate source. Each keeper has its own loop, so none delays another.
  */
 import { setMaxListeners } from 'node:events';
-import type { CredentialInput, Credential } from '../credential/credential.js';
+import type { Credential } from '../credential/credential.js';
 import { wildcardOf } from '../credential/server-name.js';
 import { messageOf, type TlsmithError } from '../errors.js';
 import type {
@@ -16,7 +16,8 @@ import type {
 import type { Storage } from '../storage/storage.js';
 import { CertificateKeeper, type KeeperTools } from './certificate-keeper.js';
 import { certificateSegment, CertificateStore, issuerPrefix } from './certificate-store.js';
-import type { Issuer, IssueRequest } from './issuer.js';
+import type { Issued, Issuer, IssueRequest } from './issuer.js';
+import { Predecessors } from './predecessors.js';
 import { LookOut } from './look-out.js';
 import { createSlots } from './slots.js';
 import {
@@ -193,7 +194,7 @@ class IssuedSource implements ManagedSource {
 
   async #start(host: SourceHost): Promise<void> {
     const storage = this.#options.storage ?? host.storage;
-    const running = { host, storage, tools: this.#keeperTools(host) };
+    const running = { host, storage, tools: this.#keeperTools(host, storage) };
     this.#running = running;
     await this.#probe(running);
     if (this.#obstacle !== undefined && host.strict) throw this.#obstacle;
@@ -245,7 +246,14 @@ class IssuedSource implements ManagedSource {
     this.#byName = new Map(keepers.reverse().flatMap((keeper) => keeper.names.map((name) => [name, keeper])));
   }
 
-  #keeperTools(host: SourceHost): KeeperTools {
+  #predecessor(storage: Storage, { clock }: SourceHost): KeeperTools['predecessor'] {
+    const { issuer, mayPrecede } = this.#options;
+    if (mayPrecede === undefined) return undefined;
+    const predecessors = new Predecessors({ storage, clock, issuerId: issuer.id, mayPrecede });
+    return (names) => predecessors.find(names);
+  }
+
+  #keeperTools(host: SourceHost, storage: Storage): KeeperTools {
     const { issuer, fractionLeft, waitMs, random } = this.#options;
     return {
       sourceName: this.name,
@@ -260,13 +268,14 @@ class IssuedSource implements ManagedSource {
       advise:
         issuer.renewalInfo === undefined
           ? undefined
-          : async (credential, signal) => issuer.renewalInfo?.(credential, signal),
+          : async (credential, signal, issuerId) => issuer.renewalInfo?.(credential, signal, issuerId),
+      predecessor: this.#predecessor(storage, host),
       obstacle: () => this.#obstacle,
       failed: (names, { isUsable }) => this.#options.failed?.({ names, isUsable }),
     };
   }
 
-  async #issue(request: IssueRequest, host: SourceHost): Promise<CredentialInput> {
+  async #issue(request: IssueRequest, host: SourceHost): Promise<Issued> {
     const { issuer } = this.#options;
     this.#issuerStart ??= startOf(issuer, host).catch((error: unknown) => {
       this.#issuerStart = undefined;

@@ -65,7 +65,7 @@ export class OnDemandNames {
         await this.#permit(request);
         return issuer.issue(request);
       },
-      renewalInfo: async (credential, signal) => issuer.renewalInfo?.(credential, signal),
+      renewalInfo: async (credential, signal, issuerId) => issuer.renewalInfo?.(credential, signal, issuerId),
       close: () => issuer.close?.(),
     };
   }

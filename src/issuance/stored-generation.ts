@@ -14,6 +14,8 @@ export interface StoredGeneration {
   readonly credential: Credential;
   /** When it was issued, milliseconds since the epoch. */
   readonly issuedAt: number;
+  /** Who has issued it, if that is not the issuer under whose name it is stored. */
+  readonly issuerId?: string;
 }
 
 /** What is written. */
@@ -24,12 +26,14 @@ export interface Generation {
   readonly credential: Credential;
   /** When it was issued, milliseconds since the epoch. */
   readonly issuedAt: number;
+  /** Who has issued it, if that is not the issuer under whose name it is stored. */
+  readonly issuerId?: string;
 }
 
 /** The one atomic value for a generation. It holds the private key: storage keeps it from other eyes. */
-export function encodeGeneration({ names, credential, issuedAt }: Generation): Uint8Array {
+export function encodeGeneration({ names, credential, issuedAt, issuerId }: Generation): Uint8Array {
   const { cert, key } = credential;
-  return new TextEncoder().encode(JSON.stringify({ format: FORMAT, names, cert, key, issuedAt }));
+  return new TextEncoder().encode(JSON.stringify({ format: FORMAT, names, cert, key, issuedAt, issuerId }));
 }
 
 /**
@@ -40,7 +44,7 @@ export function encodeGeneration({ names, credential, issuedAt }: Generation): U
  */
 export function decodeGeneration(bytes: Uint8Array, names: readonly string[]): StoredGeneration {
   const value = parseRecord(bytes);
-  const { format, cert, key, issuedAt } = value;
+  const { format, cert, key, issuedAt, issuerId } = value;
   if (format !== FORMAT || typeof cert !== 'string' || typeof key !== 'string') throw corrupt(names);
   const credential = createCredential(
     { cert, key },
@@ -53,7 +57,11 @@ export function decodeGeneration(bytes: Uint8Array, names: readonly string[]): S
       `The stored certificate for ${names.join(', ')} does not cover ${missing.join(', ')}.`,
     );
   }
-  return { credential, issuedAt: typeof issuedAt === 'number' ? issuedAt : credential.notBefore };
+  return {
+    credential,
+    issuedAt: typeof issuedAt === 'number' ? issuedAt : credential.notBefore,
+    ...(typeof issuerId === 'string' ? { issuerId } : {}),
+  };
 }
 
 /** Whether `credential` covers a configured name, which may itself be a wildcard. */

@@ -69,6 +69,16 @@ describe('acme() refuses', () => {
     ['profile', { profile: { require: 7 } }],
     ['profile', { profile: { wanted: 'a' } }],
     ['onDemand', { onDemand: true }],
+    ['fallback', { fallback: {} }],
+    ['fallback', { fallback: acme({ domains: [], termsOfServiceAgreed: true }) }],
+    [
+      'fallback',
+      {
+        fallback: acme({
+          ...{ domains: [], termsOfServiceAgreed: true, directoryUrl: 'letsencrypt-staging' },
+        }),
+      },
+    ],
     ['allow', { onDemand: { allow: 'all' } }],
     ['onDemand.max', { onDemand: { allow: () => true, max: 1 } }],
     ['onDemand.ordersPerName', { onDemand: { allow: () => true, ordersPerName: 0 } }],
