@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Credential } from '../../src/credential/credential.js';
 import { LONGEST_QUEUE, LONGEST_QUEUE_FOR_A_NAME } from '../../src/handshake/waiting-queue.js';
 import { HELLO_TIMEOUT_MS } from '../../src/handshake/hello-phase.js';
+import { MOST_UNSECURED_OF_AN_ADDRESS } from '../../src/handshake/unsecured-connections.js';
 import type { CertificateSource } from '../../src/sources/certificate-source.js';
 import { captureClientHello, inSegmentsOf, writeSegments } from '../support/raw-client-hello.js';
 import { hello, message, record, serverName } from './support/hello-builder.js';
@@ -318,6 +319,23 @@ describe('a name that is not ready yet', () => {
 });
 
 describe('the router', () => {
+  it('ends the connection that has waited longest where too many of one address begin', async () => {
+    const { router, servers, refusals } = await routed([]);
+    const sockets = Array.from({ length: MOST_UNSECURED_OF_AN_ADDRESS + 1 }, () => new Socket());
+    for (const socket of sockets) router.accept(socket, servers);
+    expect(sockets.filter(({ destroyed }) => destroyed)).toEqual([sockets[0]]);
+    expect(refusals.map(({ code }) => code)).toEqual(['TOO_MANY_HANDSHAKES']);
+  });
+
+  it('does not count a connection among those once its handshake is complete', async () => {
+    const { router, servers, refusals } = await routed([]);
+    const [first, ...others] = Array.from({ length: MOST_UNSECURED_OF_AN_ADDRESS + 1 }, () => new Socket());
+    router.accept(first as Socket, servers);
+    router.secured(Object.assign(new Socket(), { _parent: first }) as unknown as TLSSocket);
+    for (const socket of others) router.accept(socket, servers);
+    expect([first?.destroyed, refusals]).toEqual([false, []]);
+  });
+
   it('destroys connections whose handshake is not complete without touching the others', async () => {
     const server = await routed([sourceOf(await credentialFor('a.test'))]);
     const secured = connectTls({

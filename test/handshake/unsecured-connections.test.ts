@@ -53,6 +53,16 @@ describe('Connections without a complete handshake', () => {
     expect(connections.enter(-5, 'one')).toBe(4);
   });
 
+  it('of an address that comes and goes are not remembered', () => {
+    const { connections } = filled(MOST_UNSECURED_OF_AN_ADDRESS + 1, (index) => `address ${index % 2}`);
+    for (let turn = 1; turn <= MOST_UNSECURED_OF_AN_ADDRESS + 1; turn += 1) {
+      expect(connections.enter(-turn, 'guest')).toBeUndefined();
+      connections.leave(-turn);
+      connections.leave(-turn);
+    }
+    expect(connections.size).toBe(MOST_UNSECURED_OF_AN_ADDRESS + 1);
+  });
+
   it('are counted anew when they were few for a time', () => {
     const { connections } = filled(MOST_UNSECURED_OF_AN_ADDRESS + 1, (index) => `address ${index % 2}`);
     for (let index = 0; index < MOST_UNSECURED_OF_AN_ADDRESS + 1; index += 1) connections.leave(index);

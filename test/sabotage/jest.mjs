@@ -4,7 +4,9 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Enough for all tests that the breaks name, one after the other. */
-const TIME_LIMIT_MS = 900_000;
+const TIME_LIMIT_MS = 1_500_000;
+/** For the tests of one break, which may hang for it. */
+const TIME_LIMIT_OF_A_BREAK_MS = 120_000;
 
 /**
  * The tests that ran, with `path`, `name` and `status`; and `trouble` when a file did not run as far as its tests
@@ -15,7 +17,8 @@ export async function runJest(copy, { paths, testName }) {
   await rm(report, { force: true });
   const selection = testName === undefined ? [] : ['--testNamePattern', testName];
   const flags = ['--runInBand', '--forceExit', '--json', '--outputFile', report, '--testPathPatterns'];
-  const output = await run([...selection, ...flags, ...paths], copy);
+  const timeout = testName === undefined ? TIME_LIMIT_MS : TIME_LIMIT_OF_A_BREAK_MS;
+  const output = await run([...selection, ...flags, ...paths], { cwd: copy, timeout });
   const results = await readFile(report, 'utf8').then(JSON.parse, () => undefined);
   if (results === undefined) return { tests: [], trouble: `jest gave no report:\n${output}` };
   const tests = results.testResults.flatMap((file) =>
@@ -34,11 +37,11 @@ function troubleIn({ testResults }, tests) {
   return tests.length === 0 ? 'no test ran' : undefined;
 }
 
-async function run(args, cwd) {
+async function run(args, { cwd, timeout }) {
   const child = spawn(process.execPath, [join('node_modules', 'jest', 'bin', 'jest.js'), ...args], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: TIME_LIMIT_MS,
+    timeout,
     killSignal: 'SIGKILL',
   });
   let output = '';
