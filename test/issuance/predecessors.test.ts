@@ -48,6 +48,9 @@ describe('A certificate of another issuer', () => {
   });
 
   it('goes on serving while the new issuer fails', async () => {
+    const before = await startedWith('second', []);
+    await before.ready?.({ signal });
+    await before.close?.();
     const source = await startedWith('third', [{ fail: new Error('down') }]);
     await until(() => [...(source.managed?.() ?? [])][0]?.attempts === 1);
     expect(find(source)).not.toHaveProperty('pending');
@@ -55,6 +58,9 @@ describe('A certificate of another issuer', () => {
   });
 
   it('does not serve when it is one for tests, or has expired', async () => {
+    const before = await startedWith('before', []);
+    await before.ready?.({ signal });
+    await before.close?.();
     const source = await startedWith('fourth', [{ fail: new Error('down') }], () => false);
     expect(find(source)).toHaveProperty('pending');
     await source.close?.();
