@@ -1,6 +1,12 @@
 // dns-01 (RFC 8555 §8.4) with Pebble, and a name server whose records a user's solver sets.
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { type AcmeDomains, type AcmeOptions, dns01, memoryStorage, type SecureServerOptions } from '../../src/index.js';
+import {
+  type AcmeDomains,
+  type AcmeOptions,
+  dns01,
+  memoryStorage,
+  type SecureServerOptions,
+} from '../../src/index.js';
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
 import { type TestDns, testDns } from '../support/test-dns.js';
