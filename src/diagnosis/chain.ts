@@ -40,7 +40,11 @@ function outOfDate({ credential, intermediates, now, title }: Inspection): Findi
   return intermediates.flatMap(({ x509 }) => {
     const [from, until] = [Date.parse(x509.validFrom), Date.parse(x509.validTo)];
     if (from <= now && now < until) return [];
-    const when = now < from ? `is not valid before ${isoOf(from)}` : `expired at ${isoOf(until)}`;
+    const when = Number.isNaN(from + until)
+      ? 'has a validity period that cannot be read'
+      : now < from
+        ? `is not valid before ${isoOf(from)}`
+        : `expired at ${isoOf(until)}`;
     return [
       {
         code: 'TLS_CHAIN_OUT_OF_DATE',
