@@ -8,18 +8,19 @@ import type { Server as NetServer } from 'node:net';
 import type { SecureContext, TlsOptions } from 'node:tls';
 import { abortable } from './abortable.js';
 import type { AttachableServer } from './application/application.js';
-import type { Frontend } from './application/frontend.js';
+import { Entrance } from './application/entrance.js';
 import { normalizeConfiguredName } from './credential/server-name.js';
 import { TlsmithError } from './errors.js';
-import { emitGuarded, type SecureServerEvents } from './events.js';
+import type { SecureServerEvents } from './events.js';
+import type { PlainAction } from './http/plain-listener.js';
+import { LazyCore } from './lazy-core.js';
 import { type ListenTarget, parseListenTarget } from './listening/listen-target.js';
-import { urlsOf } from './listening/listeners.js';
-import { openMetrics } from './metrics.js';
-import { asTlsmithError, Reporter } from './reporter.js';
+import { Listeners, urlsOf } from './listening/listeners.js';
+import { Counters, openMetrics } from './metrics.js';
+import type { ServerSettings } from './options.js';
 import { ServerAddresses } from './server-addresses.js';
-import { ServerCore, type ServerParts } from './server-core.js';
+import type { ServerCore, ServerParts } from './server-core.js';
 import { ServerLifecycle } from './server-lifecycle.js';
-import { startFacts } from './start-line.js';
 import type { ServerStatus } from './status.js';
 
 const GRACE_MS = 10_000;
@@ -48,7 +49,9 @@ export interface CloseOptions {
 export class SecureServer<
   Server extends AttachableServer = AttachableServer,
 > extends EventEmitter<SecureServerEvents> {
-  readonly #core: ServerCore;
+  readonly #settings: ServerSettings;
+  readonly #listeners = new Listeners();
+  readonly #core: LazyCore;
   readonly #addresses: ServerAddresses;
   readonly #lifecycle: ServerLifecycle;
   /** To which run what listens belongs: a late 'close' must not end a later one. */
@@ -59,22 +62,22 @@ export class SecureServer<
   /** @internal */
   constructor(parts: ServerParts, server: AttachableServer | undefined) {
     super();
-    const { logger, clock } = parts.settings;
-    const reporter: Reporter = new Reporter(logger, clock, (event, argument) => {
-      emitGuarded(this, [event, argument], (error) => {
-        reporter.fault(`A listener of the event ${event} threw`, error);
-      });
-    });
-    this.#core = new ServerCore(parts, reporter);
-    this.#addresses = new ServerAddresses(this.#core, {
-      opened: (further) => {
-        this.#runOf.set(further, this.#lifecycle.ends);
+    const { settings } = parts;
+    const listeners = this.#listeners;
+    this.#settings = settings;
+    this.#core = new LazyCore(() => this.#load(parts));
+    this.#addresses = new ServerAddresses(
+      { settings, listeners, core: this.#core },
+      {
+        opened: (further) => {
+          this.#runOf.set(further, this.#lifecycle.ends);
+        },
+        closed: (further) => {
+          this.#onServerClosed(further);
+        },
       },
-      closed: (further) => {
-        this.#onServerClosed(further);
-      },
-    });
-    this.#lifecycle = new ServerLifecycle(this.#core, this.#addresses);
+    );
+    this.#lifecycle = new ServerLifecycle(settings.clock, this.#core, this.#addresses);
     if (server !== undefined) this.attach(server);
   }
 
@@ -97,15 +100,15 @@ export class SecureServer<
    */
   get tlsOptions(): TlsOptions {
     this.#assertStarted('tlsOptions');
-    return this.#core.tlsOptions();
+    return this.#core.loaded.tlsOptions();
   }
 
   /** Where the server can be reached: `publicUrl` first, then real ports with the names of the certificates. */
   get urls(): string[] {
-    const names = this.#core.certificates.status().flatMap((certificate) => certificate.names);
-    return urlsOf(this.#core.listeners.addresses, {
-      names: [...new Set(names)],
-      publicUrl: this.#core.settings.publicUrl,
+    const { certificates, listeners } = this.status();
+    return urlsOf(listeners, {
+      names: [...new Set(certificates.flatMap(({ names }) => names))],
+      publicUrl: this.#settings.publicUrl,
     });
   }
 
@@ -132,18 +135,18 @@ export class SecureServer<
    */
   async listen(target: number | ListenTarget): Promise<this> {
     const parsed = parseListenTarget(target);
-    const frontend = this.#first();
-    if (parsed === undefined && this.#core.settings.http === undefined) {
+    const entrance = this.#first();
+    if (parsed === undefined && this.#settings.http === undefined) {
       throw new TypeError(
         'listen: port -1 disables the TLS listener and `http` is off, so nothing would listen.',
       );
     }
     const { closes } = this.#lifecycle;
     // One after the other: the second of two calls must find the first address open.
-    const opening = this.#opening.then(() => this.#startAndOpen(frontend, parsed, closes));
+    const opening = this.#opening.then(() => this.#startAndOpen(entrance, parsed, closes));
     this.#opening = opening.catch(() => undefined);
     await opening;
-    this.#logStart();
+    this.#core.loaded.logStart(this.urls, entrance.application);
     return this;
   }
 
@@ -155,7 +158,7 @@ export class SecureServer<
     await this.start(signal === undefined ? {} : { signal });
     const controller = new AbortController();
     try {
-      const ready = this.#core.certificates.sources.ready(controller.signal);
+      const ready = this.#core.loaded.certificates.sources.ready(controller.signal);
       await abortable(ready, signal, this.#lifecycle.over);
     } finally {
       controller.abort();
@@ -184,15 +187,16 @@ export class SecureServer<
    * @throws `TypeError` when the server is of another kind, or somebody else has taken over its connections
    */
   attach(server: AttachableServer): this {
-    const frontend: Frontend = this.#core.frontend(server, () => this.#startFor(server));
-    this.#addresses.add(frontend);
+    const entrance: Entrance = new Entrance(server, this.#settings.clock, () => this.#startFor(server));
+    this.#addresses.add(entrance);
+    this.#core.current?.open(entrance);
     server.on('listening', () => {
-      this.#onListening(frontend);
+      this.#onListening(entrance);
     });
     server.on('close', () => {
       this.#onServerClosed(server);
     });
-    if (server.listening) this.#onListening(frontend);
+    if (server.listening) this.#onListening(entrance);
     return this;
   }
 
@@ -203,9 +207,22 @@ export class SecureServer<
   requestListener(
     next?: (request: IncomingMessage, response: ServerResponse) => unknown,
   ): (request: IncomingMessage, response: ServerResponse) => void {
-    return this.#core.plainListener(
-      next === undefined ? { type: 'redirect', status: 308 } : { type: 'handle', handler: next },
-    );
+    const action: PlainAction =
+      next === undefined ? { type: 'redirect', status: 308 } : { type: 'handle', handler: next };
+    let listener: ReturnType<ServerCore['plainListener']> | undefined;
+    const load = async (): Promise<NonNullable<typeof listener>> =>
+      (listener ??= (await this.#core.load()).plainListener(action));
+    return (request, response) => {
+      if (listener !== undefined) listener(request, response);
+      else {
+        load().then(
+          (loaded) => {
+            loaded(request, response);
+          },
+          () => response.destroy(),
+        );
+      }
+    };
   }
 
   /**
@@ -214,22 +231,19 @@ export class SecureServer<
    */
   async resolve(serverName?: string, { signal }: WaitOptions = {}): Promise<SecureContext | undefined> {
     this.#assertStarted('resolve');
-    return abortable(this.#core.certificates.resolve(serverName), signal);
+    return abortable(this.#core.loaded.certificates.resolve(serverName), signal);
   }
 
   /** Certificates, findings and listeners; JSON-serialisable and without secrets. */
   status(): ServerStatus {
-    const { certificates, reporter, listeners } = this.#core;
-    return {
-      certificates: certificates.status(),
-      findings: reporter.findings,
-      listeners: listeners.addresses,
-    };
+    const nothing = { certificates: [], findings: [], listeners: this.#listeners.addresses };
+    return this.#core.current?.status() ?? nothing;
   }
 
   /** Counters and validity of certificates as OpenMetrics text. */
   metrics(): string {
-    return openMetrics(this.#core.reporter.counters, this.#core.certificates.status());
+    const counters = this.#core.current?.reporter.counters ?? new Counters();
+    return openMetrics(counters, this.status().certificates);
   }
 
   /**
@@ -240,7 +254,7 @@ export class SecureServer<
     this.#assertStarted('reload');
     const controller = new AbortController();
     try {
-      await abortable(this.#core.reload(controller.signal), signal);
+      await abortable(this.#core.loaded.reload(controller.signal), signal);
     } finally {
       controller.abort();
     }
@@ -258,14 +272,21 @@ export class SecureServer<
       throw new TypeError(`renew: ${serverName} is neither a DNS name nor an IP address.`);
     const controller = new AbortController();
     try {
-      await abortable(this.#core.certificates.sources.renew(name, controller.signal), signal);
+      await abortable(this.#core.loaded.certificates.sources.renew(name, controller.signal), signal);
     } finally {
       controller.abort();
     }
   }
 
-  #first(): Frontend {
-    const { first } = this.#addresses;
+  async #load(parts: ServerParts): Promise<ServerCore> {
+    const { ServerCore } = await import('./server-core.js');
+    const core = new ServerCore(parts, { listeners: this.#listeners, emitter: this });
+    for (const entrance of this.#addresses.entrances) core.open(entrance);
+    return core;
+  }
+
+  #first(): Entrance {
+    const [first] = this.#addresses.entrances;
     if (first !== undefined) return first;
     throw new TypeError(
       'createSecureServer: there is no application; give one as second argument, or attach() a server.',
@@ -287,7 +308,7 @@ export class SecureServer<
     return isClosed ? 'closed' : lifecycle.start();
   }
 
-  async #startAndOpen(frontend: Frontend, target: ListenTarget | undefined, closes: number): Promise<void> {
+  async #startAndOpen(entrance: Entrance, target: ListenTarget | undefined, closes: number): Promise<void> {
     const lifecycle = this.#lifecycle;
     await lifecycle.closing;
     lifecycle.assertNotClosedSince(closes, 'listen()');
@@ -297,7 +318,7 @@ export class SecureServer<
     try {
       await abortable(lifecycle.start(), signal);
       lifecycle.assertNotClosedSince(closes, 'listen()');
-      await this.#addresses.open(frontend, target);
+      await this.#addresses.open(entrance, target);
     } catch (error) {
       const isLeftOver = ends === lifecycle.ends && !isHeld && !this.#addresses.isOpen;
       const ending = isLeftOver ? lifecycle.end(0) : undefined;
@@ -308,25 +329,25 @@ export class SecureServer<
   }
 
   /** Somebody, perhaps a framework, has made the application's server listen. */
-  #onListening(frontend: Frontend): void {
-    const { server } = frontend.application;
-    this.#core.listeners.add(server, 'https');
+  #onListening(entrance: Entrance): void {
+    const { server } = entrance.application;
+    this.#listeners.add(server, 'https');
     this.#runOf.set(server, this.#lifecycle.ends);
     // Of what listen() opens it hears by itself.
     if (this.#addresses.isOpening) return;
-    this.#startListening(frontend).catch((error: unknown) => {
+    this.#startListening(entrance).catch((error: unknown) => {
       if (!server.listening) return;
-      this.#core.reporter.failed({ error: asTlsmithError(error, 'SOURCE_FAILED'), names: [], attempt: 1 });
-      frontend.shut();
+      this.#core.current?.startFailed(error);
+      entrance.shut();
     });
   }
 
-  async #startListening(frontend: Frontend): Promise<void> {
-    const { server } = frontend.application;
+  async #startListening(entrance: Entrance): Promise<void> {
+    const { server } = entrance.application;
     await this.#lifecycle.start(() => server.listening);
     const address = server.address();
     if (address === null) return;
-    await this.#addresses.openCompanion(frontend, typeof address === 'string' ? undefined : address.address);
+    await this.#addresses.openCompanion(entrance, typeof address === 'string' ? undefined : address.address);
   }
 
   #onServerClosed(server: NetServer): void {
@@ -334,19 +355,6 @@ export class SecureServer<
     // A listen() that is under way ends the run by itself when it fails.
     const isLast = !this.#addresses.isOpen && !this.#addresses.isOpening;
     if (isOfThisRun && isLast && this.#lifecycle.isRunning) void this.#lifecycle.end(0);
-  }
-
-  #logStart(): void {
-    const { settings } = this.#core;
-    settings.logger.info(
-      startFacts({
-        urls: this.urls,
-        status: this.status(),
-        tls: settings.tls,
-        protocols: this.#first().application.protocols,
-      }),
-      `Listening at ${this.urls.join(', ')}`,
-    );
   }
 }
 

@@ -4,13 +4,14 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createNetServer, type Server as NetServer } from 'node:net';
-import type { Frontend } from './application/frontend.js';
-import { type HttpListener, openHttpListener } from './http/http-listener.js';
+import type { Entrance } from './application/entrance.js';
+import type { HttpListener } from './http/http-listener.js';
 import type { PlainAction } from './http/plain-listener.js';
 import { drain, type Draining } from './listening/draining.js';
-import { listen } from './listening/listen.js';
 import type { ListenTarget } from './listening/listen-target.js';
-import type { ServerCore } from './server-core.js';
+import type { Listeners } from './listening/listeners.js';
+import type { LazyCore } from './lazy-core.js';
+import type { ServerSettings } from './options.js';
 import { closedMeanwhile, type ServerOpenings } from './server-lifecycle.js';
 
 /** Told of addresses that belong to no application's own server. */
@@ -19,10 +20,19 @@ export interface FurtherAddressListener {
   closed(server: NetServer): void;
 }
 
+/** What addresses are made from. */
+export interface AddressParts {
+  readonly settings: ServerSettings;
+  readonly listeners: Listeners;
+  readonly core: LazyCore;
+}
+
 /** The listeners of one server. */
 export class ServerAddresses implements ServerOpenings {
-  readonly #core: ServerCore;
-  readonly #frontends: Frontend[] = [];
+  readonly #settings: ServerSettings;
+  readonly #listeners: Listeners;
+  readonly #core: LazyCore;
+  readonly #entrances: Entrance[] = [];
   readonly #further = new Set<NetServer>();
   readonly #furtherAddress: FurtherAddressListener;
   #companion: Promise<HttpListener> | undefined;
@@ -32,19 +42,21 @@ export class ServerAddresses implements ServerOpenings {
   /** How often accepting was stopped: what is opened across that is closed again. */
   #stops = 0;
 
-  constructor(core: ServerCore, furtherAddress: FurtherAddressListener) {
-    this.#core = core;
+  constructor(parts: AddressParts, furtherAddress: FurtherAddressListener) {
+    this.#settings = parts.settings;
+    this.#listeners = parts.listeners;
+    this.#core = parts.core;
     this.#furtherAddress = furtherAddress;
   }
 
-  /** The frontend whose application `listen()` opens. */
-  get first(): Frontend | undefined {
-    return this.#frontends[0];
+  /** The applications, in the order they were added. */
+  get entrances(): readonly Entrance[] {
+    return this.#entrances;
   }
 
   /** Whether an application can be reached. */
   get isOpen(): boolean {
-    return this.#further.size > 0 || this.#frontends.some(({ application }) => application.server.listening);
+    return this.#further.size > 0 || this.#entrances.some(({ application }) => application.server.listening);
   }
 
   /** Whether `open` is at work: it sees to everything that listens meanwhile. */
@@ -53,17 +65,17 @@ export class ServerAddresses implements ServerOpenings {
   }
 
   /** Adds an application. */
-  add(frontend: Frontend): void {
-    this.#frontends.push(frontend);
+  add(entrance: Entrance): void {
+    this.#entrances.push(entrance);
   }
 
   /** Opens an address and the companion listener, or neither. */
-  async open(frontend: Frontend, target: ListenTarget | undefined): Promise<void> {
+  async open(entrance: Entrance, target: ListenTarget | undefined): Promise<void> {
     this.#opening += 1;
     try {
-      const opened = target === undefined ? undefined : await this.#openAddress(frontend, target);
+      const opened = target === undefined ? undefined : await this.#openAddress(entrance, target);
       try {
-        await this.openCompanion(frontend, target?.host);
+        await this.openCompanion(entrance, target?.host);
       } catch (error) {
         opened?.close();
         throw error;
@@ -74,24 +86,20 @@ export class ServerAddresses implements ServerOpenings {
   }
 
   /** Opens the companion listener, if there is to be one and it is not open yet. */
-  async openCompanion(frontend: Frontend, tlsHost: string | undefined): Promise<void> {
-    const { http } = this.#core.settings;
+  async openCompanion(entrance: Entrance, tlsHost: string | undefined): Promise<void> {
+    const { http } = this.#settings;
     if (http === undefined) return;
     const { port, host = tlsHost } = http;
     const stops = this.#stops;
-    const companion = (this.#companion ??= openHttpListener(
+    const companion = (this.#companion ??= this.#core.loaded.openHttpListener(
       { port, host },
-      {
-        ...this.#core.plainOptions(this.#plainAction(frontend)),
-        behindTls: applicationOf(frontend),
-        allowed: this.#core.settings.allowedPeers,
-      },
+      { action: this.#plainAction(entrance), behindTls: applicationOf(entrance) },
     ));
     try {
       const listener = await companion;
       if (stops === this.#stops) {
         this.#openCompanion = listener;
-        this.#core.listeners.add(listener.server, 'http');
+        this.#listeners.add(listener.server, 'http');
         return;
       }
       listener.server.close();
@@ -103,27 +111,27 @@ export class ServerAddresses implements ServerOpenings {
   }
 
   stopAccepting(): Draining[] {
-    const { clock } = this.#core.settings;
+    const { clock } = this.#settings;
     const companions = this.#openCompanion === undefined ? [] : [this.#openCompanion];
     this.#stops += 1;
     this.#companion = undefined;
     this.#openCompanion = undefined;
     return [
-      ...[...this.#frontends, ...companions].map((part) => part.drain(clock)),
+      ...[...this.#entrances, ...companions].map((part) => part.drain(clock)),
       ...[...this.#further].map((server) => drain(server, clock)),
     ];
   }
 
   destroyWaiting(): void {
-    for (const frontend of this.#frontends) frontend.destroyWaiting();
+    for (const entrance of this.#entrances) entrance.destroyWaiting();
   }
 
-  async #openAddress(frontend: Frontend, target: ListenTarget): Promise<NetServer> {
-    const { server } = frontend.application;
+  async #openAddress(entrance: Entrance, target: ListenTarget): Promise<NetServer> {
+    const { server } = entrance.application;
     const isFurther = server.listening;
     const stops = this.#stops;
-    const opened = isFurther ? createNetServer({ noDelay: true }, frontend.accept) : server;
-    await listen(opened, target);
+    const opened = isFurther ? createNetServer({ noDelay: true }, entrance.accept) : server;
+    await this.#core.loaded.listen(opened, target);
     if (stops !== this.#stops) {
       opened.close();
       throw closedMeanwhile('listen()');
@@ -134,7 +142,7 @@ export class ServerAddresses implements ServerOpenings {
 
   #addFurther(server: NetServer): void {
     this.#further.add(server);
-    this.#core.listeners.add(server, 'https');
+    this.#listeners.add(server, 'https');
     this.#furtherAddress.opened(server);
     server.once('close', () => {
       this.#further.delete(server);
@@ -142,15 +150,15 @@ export class ServerAddresses implements ServerOpenings {
     });
   }
 
-  #plainAction(frontend: Frontend): PlainAction {
-    const { redirect, handler } = this.#core.settings.http ?? {};
+  #plainAction(entrance: Entrance): PlainAction {
+    const { redirect, handler } = this.#settings.http ?? {};
     if (redirect !== undefined && redirect !== false) return { type: 'redirect', status: redirect };
-    return { type: 'handle', handler: handler ?? applicationOf(frontend) };
+    return { type: 'handle', handler: handler ?? applicationOf(entrance) };
   }
 }
 
 type PlainHandler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
-function applicationOf({ application }: Frontend): PlainHandler {
+function applicationOf({ application }: Entrance): PlainHandler {
   return (...exchange) => application.server.emit('request', ...exchange);
 }

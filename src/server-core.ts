@@ -2,29 +2,38 @@
  * The working parts of one server and how they are wired: certificates, challenges, ticket keys, router, listeners.
  * It starts and stops them; `SecureServer` decides when.
  */
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server as NetServer } from 'node:net';
 import type { TlsOptions, TLSSocket } from 'node:tls';
 import { Admission, showSameClient } from './admission/admission.js';
-import type { AttachableServer } from './application/application.js';
-import { Frontend, type FrontendOptions } from './application/frontend.js';
+import type { Application } from './application/application.js';
+import type { Entrance } from './application/entrance.js';
+import { Frontend } from './application/frontend.js';
 import { Certificates } from './certificates.js';
 import { Challenges } from './handshake/challenges.js';
 import { ConnectionRouter } from './handshake/connection-router.js';
 import { isPromise } from './handshake/credential-resolver.js';
-import { ClientAuth } from './client-auth/client-auth.js';
-import { Policies, type PolicySettings } from './handshake/policies.js';
+import type { ClientAuth } from './client-auth/client-auth.js';
+import { closeClientAuth, createPolicies, startClientAuth } from './client-authentication.js';
+import type { Policies } from './handshake/policies.js';
 import { inHandshakeOptions } from './handshake/tls-options.js';
 import { TlsmithError } from './errors.js';
+import { emitGuarded, type SecureServerEvents } from './events.js';
 import { Hsts } from './http/hsts.js';
+import { type HttpListener, type HttpListenerTarget, openHttpListener } from './http/http-listener.js';
 import { plainHttpReceiver } from './http/plain-http.js';
 import { type PlainAction, plainListener, type PlainListenerOptions } from './http/plain-listener.js';
-import { Listeners } from './listening/listeners.js';
-import type { PolicyRules, ServerSettings } from './options.js';
+import { listen } from './listening/listen.js';
+import type { ListenTarget } from './listening/listen-target.js';
+import type { Listeners } from './listening/listeners.js';
+import type { ServerSettings } from './options.js';
 import { OwnChecks } from './own-checks.js';
-import type { Reporter } from './reporter.js';
+import { asTlsmithError, Reporter } from './reporter.js';
 import { isCheckable } from './served-check.js';
 import type { CertificateSource } from './sources/certificate-source.js';
-import { handshakeFacts } from './start-line.js';
+import { handshakeFacts, startFacts } from './start-line.js';
+import type { ServerStatus } from './status.js';
 import type { Storage } from './storage/storage.js';
 
 /** What the composition root gives to a server. */
@@ -35,11 +44,21 @@ export interface ServerParts {
   readonly storage: () => Storage;
 }
 
+/** What a core shares with the server that it is the core of. */
+export interface ServerSurroundings {
+  readonly listeners: Listeners;
+  /** Emits the events. */
+  readonly emitter: EventEmitter<SecureServerEvents>;
+}
+
+/** What the companion listener does besides answering ACME. */
+type CompanionOptions = Required<Pick<PlainListenerOptions, 'action' | 'behindTls'>>;
+
 /** The parts of one server. */
 export class ServerCore {
-  readonly settings: ServerSettings;
   readonly reporter: Reporter;
-  readonly listeners = new Listeners();
+  readonly #settings: ServerSettings;
+  readonly #listeners: Listeners;
   readonly challenges: Challenges;
   readonly certificates: Certificates;
   readonly router: ConnectionRouter;
@@ -53,21 +72,27 @@ export class ServerCore {
   readonly #admission: Admission | undefined;
   readonly #onIdle = new Set<() => void>();
 
-  constructor({ settings, sources, storage }: ServerParts, reporter: Reporter) {
-    this.settings = settings;
+  constructor({ settings, sources, storage }: ServerParts, { listeners, emitter }: ServerSurroundings) {
+    this.#settings = settings;
+    this.#listeners = listeners;
+    const reporter: Reporter = new Reporter(settings.logger, settings.clock, (event, argument) => {
+      emitGuarded(emitter, [event, argument], (error) => {
+        reporter.fault(`A listener of the event ${event} threw`, error);
+      });
+    });
     this.reporter = reporter;
     this.challenges = new Challenges(settings.clock);
     this.#ownChecks = new OwnChecks(settings.proxies);
     this.#admission = this.#createAdmission();
-    this.#policies = this.#createPolicies();
+    this.#policies = createPolicies(settings, reporter);
     this.certificates = new Certificates({
       ...settings,
       sources,
       storage,
       reporter,
       listeners: (onChange) => {
-        if (onChange !== undefined) this.listeners.observe(onChange);
-        return this.listeners.addresses;
+        if (onChange !== undefined) listeners.observe(onChange);
+        return listeners.addresses;
       },
       answer: (challenge) => this.challenges.add(challenge),
       answerFrom: (lookup) => this.challenges.addLookup(lookup),
@@ -106,16 +131,16 @@ export class ServerCore {
     if (stops !== this.#stops) throw givenUp();
     this.reporter.clear();
     await this.#admission?.load();
-    await this.#startClientAuth();
+    await startClientAuth(this.#policies);
     try {
       await this.certificates.start();
     } catch (error) {
-      await this.#closeClientAuth();
+      await closeClientAuth(this.#policies);
       throw error;
     }
     if (stops !== this.#stops) {
       // The sources have been closed by stop(); what the end of the start has set up goes as well.
-      await Promise.all([this.certificates.close(), this.#closeClientAuth()]);
+      await Promise.all([this.certificates.close(), closeClientAuth(this.#policies)]);
       throw givenUp();
     }
     this.#policies.start();
@@ -128,25 +153,60 @@ export class ServerCore {
     this.#isStarted = false;
     this.#policies.close();
     this.router.close();
-    this.listeners.forgetObservers();
-    await Promise.all([this.certificates.close(), this.#closeClientAuth()]);
+    this.#listeners.forgetObservers();
+    await Promise.all([this.certificates.close(), closeClientAuth(this.#policies)]);
     this.reporter.close();
   }
 
-  /** Puts an application's server behind TLS. */
-  frontend(server: AttachableServer, started: FrontendOptions['started']): Frontend {
-    const { settings, reporter, router } = this;
-    return new Frontend(server, {
+  /** Puts an application behind TLS. */
+  open(entrance: Entrance): void {
+    const { reporter, router } = this;
+    const settings = this.#settings;
+    const frontend = new Frontend(entrance, {
       router,
       reporter,
-      clock: settings.clock,
       policies: this.#policies,
-      started,
       admission: this.#admission,
       hsts: settings.hsts === undefined ? undefined : new Hsts(settings.hsts),
       isOwnCheck: (socket) => this.#ownChecks.isOne(socket),
       onHandshake: settings.logsHandshakes ? this.#logHandshake : undefined,
     });
+    entrance.lead(frontend);
+  }
+
+  /** Makes a server listen; see {@link listen} for what it rejects with. */
+  listen(server: NetServer, target: ListenTarget): Promise<void> {
+    return listen(server, target);
+  }
+
+  /** Opens the companion listener for plain HTTP. */
+  openHttpListener(
+    target: HttpListenerTarget,
+    { action, behindTls }: CompanionOptions,
+  ): Promise<HttpListener> {
+    const allowed = this.#settings.allowedPeers;
+    return openHttpListener(target, { ...this.#plainOptions(action), behindTls, allowed });
+  }
+
+  /** Certificates, findings and listeners. */
+  status(): ServerStatus {
+    return {
+      certificates: this.certificates.status(),
+      findings: this.reporter.findings,
+      listeners: this.#listeners.addresses,
+    };
+  }
+
+  /** Logs the line that says what is served, and where. */
+  logStart(urls: readonly string[], { protocols }: Application): void {
+    const { logger, tls } = this.#settings;
+    const facts = startFacts({ urls, status: this.status(), tls, protocols });
+    logger.info(facts, `Listening at ${urls.join(', ')}`);
+  }
+
+  /** Tells of a start that nobody waits for and that has failed. */
+  startFailed(error: unknown): void {
+    this.reporter.failed({ error: asTlsmithError(error, 'SOURCE_FAILED'), names: [], attempt: 1 });
   }
 
   /** Options for a server that nothing may be attached to. */
@@ -156,7 +216,8 @@ export class ServerCore {
         'tlsOptions: a server that nothing is attached to can neither keep `policies` apart nor do `clientAuth`: attach() it instead.',
       );
     }
-    const { certificates, challenges, settings } = this;
+    const { certificates, challenges } = this;
+    const settings = this.#settings;
     const { ticketKeys, sessionIdContext } = this.#policies.default;
     const selection = certificates.resolver.default(undefined, { mayWait: false });
     return inHandshakeOptions({
@@ -174,16 +235,16 @@ export class ServerCore {
 
   /** A `request` listener for plain HTTP. */
   plainListener(action: PlainAction): (request: IncomingMessage, response: ServerResponse) => void {
-    return plainListener(this.plainOptions(action));
+    return plainListener(this.#plainOptions(action));
   }
 
   /** What plain HTTP is answered with. */
-  plainOptions(action: PlainAction): PlainListenerOptions {
-    const { publicUrl, trustedProxies } = this.settings;
+  #plainOptions(action: PlainAction): PlainListenerOptions {
+    const { publicUrl, trustedProxies } = this.#settings;
     return {
       action,
       trusted: trustedProxies,
-      location: () => ({ port: this.listeners.httpsPort, publicUrl }),
+      location: () => ({ port: this.#listeners.httpsPort, publicUrl }),
       keyAuthorizationFor: (token, host) =>
         this.challenges.keyAuthorizationFor(token) ?? this.challenges.keyAuthorizationElsewhere(token, host),
     };
@@ -202,54 +263,20 @@ export class ServerCore {
   }
 
   #plainHttp(): ReturnType<typeof plainHttpReceiver> {
-    const { plainHttp, clock } = this.settings;
+    const { plainHttp, clock } = this.#settings;
     if (plainHttp === 'close') return (socket) => socket.destroy();
     const action: PlainAction =
       plainHttp === 'explain' ? { type: 'explain' } : { type: 'redirect', status: 308 };
-    return plainHttpReceiver(this.plainOptions(action), clock);
+    return plainHttpReceiver(this.#plainOptions(action), clock);
   }
 
   async #verifyServed(serverName: string, fingerprint256: string): Promise<void> {
-    const listener = this.listeners.addresses.find(
+    const listener = this.#listeners.addresses.find(
       ({ protocol, port }) => protocol === 'https' && port !== undefined,
     );
     // Until the start is complete connections wait for it, our own as well.
     if (!this.#isStarted || listener === undefined || !isCheckable(serverName)) return;
     await this.#ownChecks.verify({ serverName, fingerprint256, listener });
-  }
-
-  #createPolicies(): Policies<ClientAuth> {
-    const { settings, reporter } = this;
-    const host = {
-      clock: settings.clock,
-      report: reporter.report.bind(reporter),
-      resolved: (code: string, source: string): void => {
-        reporter.resolved(code, { source });
-      },
-      fault: reporter.fault.bind(reporter),
-    };
-    const rulesOf = (name: string, { tls, clientAuth }: PolicyRules): PolicySettings<ClientAuth> => ({
-      tls,
-      clientAuth: clientAuth === undefined ? undefined : new ClientAuth(clientAuth, name, host),
-    });
-    return new Policies({
-      ...settings,
-      defaults: rulesOf('the server', settings),
-      byName: new Map([...settings.policies].map(([name, rules]) => [name, rulesOf(name, rules)])),
-    });
-  }
-
-  async #startClientAuth(): Promise<void> {
-    try {
-      await Promise.all(this.#policies.all.map(async ({ clientAuth }) => clientAuth?.start()));
-    } catch (error) {
-      await this.#closeClientAuth();
-      throw error;
-    }
-  }
-
-  async #closeClientAuth(): Promise<void> {
-    await Promise.all(this.#policies.all.map(async ({ clientAuth }) => clientAuth?.close()));
   }
 
   /** Reads again now what can change; all are asked, then the first fault is thrown. */
@@ -263,7 +290,7 @@ export class ServerCore {
   }
 
   #createAdmission(): Admission | undefined {
-    const { allowedPeers, proxies, clock } = this.settings;
+    const { allowedPeers, proxies, clock } = this.#settings;
     if (allowedPeers === undefined && proxies === undefined) return undefined;
     return new Admission({
       allowed: allowedPeers,
@@ -277,7 +304,7 @@ export class ServerCore {
   }
 
   readonly #logHandshake = (socket: TLSSocket): void => {
-    this.settings.logger.debug(handshakeFacts(socket), 'TLS handshake complete');
+    this.#settings.logger.debug(handshakeFacts(socket), 'TLS handshake complete');
   };
 }
 

@@ -3,10 +3,10 @@
  * over from an earlier run (a start that hung, a listener that closes late) has no say in a later one.
  */
 import { abortable } from './abortable.js';
-import { alarm } from './clock.js';
+import { alarm, type Clock } from './clock.js';
 import { TlsmithError } from './errors.js';
+import type { LazyCore } from './lazy-core.js';
 import type { Draining } from './listening/draining.js';
-import type { ServerCore } from './server-core.js';
 
 /** How long destroyed connections may take to be gone. */
 const LINGER_MS = 1_000;
@@ -28,14 +28,16 @@ interface Run {
 
 /** Starts and closes one server, any number of times. */
 export class ServerLifecycle {
-  readonly #core: ServerCore;
+  readonly #clock: Clock;
+  readonly #core: LazyCore;
   readonly #openings: ServerOpenings;
   #run: Run | undefined;
   #closing: Promise<void> | undefined;
   #closes = 0;
   #ends = 0;
 
-  constructor(core: ServerCore, openings: ServerOpenings) {
+  constructor(clock: Clock, core: LazyCore, openings: ServerOpenings) {
+    this.#clock = clock;
     this.#core = core;
     this.#openings = openings;
   }
@@ -113,7 +115,7 @@ export class ServerLifecycle {
     const run: Run = {
       over,
       isStarted: false,
-      started: abortable(this.#core.start(), over.signal).then(
+      started: abortable(this.#load(over.signal), over.signal).then(
         () => {
           run.isStarted = !over.signal.aborted;
         },
@@ -127,9 +129,16 @@ export class ServerLifecycle {
     return run;
   }
 
+  async #load(over: AbortSignal): Promise<void> {
+    const core = await this.#core.load();
+    // Nobody would end what is begun now.
+    over.throwIfAborted();
+    await core.start();
+  }
+
   async #end(graceMs: number): Promise<void> {
     this.#ends += 1;
-    const { clock } = this.#core.settings;
+    const clock = this.#clock;
     const deadline = clock.now() + graceMs;
     // Before anything is waited for: a server that is told to listen meanwhile belongs to the next run.
     const drainings = this.#openings.stopAccepting();
@@ -137,16 +146,14 @@ export class ServerLifecycle {
     if (!this.isStarted) await this.#atMost(graceMs, this.#run?.started);
     this.#abandonRun();
     this.#openings.destroyWaiting();
-    this.#core.router.destroy('unsecured');
-    const closed = Promise.all([
-      ...drainings.map((draining) => draining.closed),
-      this.#core.connectionsClosed(),
-    ]);
+    const core = this.#core.current;
+    core?.router.destroy('unsecured');
+    const closed = Promise.all([...drainings.map((draining) => draining.closed), core?.connectionsClosed()]);
     await this.#atMost(Math.min(graceMs, deadline - clock.now()), closed);
     for (const draining of drainings) draining.finish();
-    this.#core.router.destroy('all');
+    core?.router.destroy('all');
     await this.#atMost(LINGER_MS, closed);
-    await this.#core.stop();
+    await core?.stop();
   }
 
   #abandonRun(): void {
@@ -158,7 +165,7 @@ export class ServerLifecycle {
   /** Waits for a promise, whatever becomes of it, but no longer than `limitMs`. */
   async #atMost(limitMs: number, promise: Promise<unknown> | undefined): Promise<void> {
     if (promise === undefined || limitMs <= 0) return;
-    const { clock } = this.#core.settings;
+    const clock = this.#clock;
     const controller = new AbortController();
     const cancel = alarm(clock, clock.now() + limitMs, () => {
       controller.abort();

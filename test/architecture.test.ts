@@ -157,6 +157,16 @@ describe('In the source tree', () => {
     expect(violations.map(describeEdge)).toEqual([]);
   });
 
+  it('the core of a server is loaded by import(), which keeps half of the code from those who start none', () => {
+    const violations = edges().filter(([, { target, kind }]) => target === 'server-core' && kind === 'value');
+    expect(violations.map(describeEdge)).toEqual([]);
+    const eager = eagerlyLoadedBy('index');
+    expect([...eager].filter((file) => file.startsWith('handshake/')).sort()).toEqual([
+      'handshake/read-ahead',
+      'handshake/tls-settings',
+    ]);
+  });
+
   it('node:http2 is not imported, because it costs every user 5 ms', () => {
     const violations = edges().filter(
       ([, { target, kind }]) => /^(node:)?http2$/.test(target) && kind !== 'type',
@@ -226,6 +236,15 @@ function maySee(file: string, target: string): boolean {
 
 function folderOf(file: string): string {
   return file.includes('/') ? file.slice(0, file.indexOf('/')) : '';
+}
+
+/** What the first import of a file loads with it. */
+function eagerlyLoadedBy(file: string, loaded = new Set<string>()): Set<string> {
+  if (!FILES.includes(file) || loaded.has(file)) return loaded;
+  loaded.add(file);
+  for (const { target, kind } of IMPORTS.get(file) ?? [])
+    if (kind === 'value') eagerlyLoadedBy(target, loaded);
+  return loaded;
 }
 
 /** Every cycle once, as a path that ends where it began. */

@@ -5,7 +5,6 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Admission } from '../admission/admission.js';
-import type { Clock } from '../clock.js';
 import type { ConnectionRouter } from '../handshake/connection-router.js';
 import type { ClientAuth, Verdict } from '../client-auth/client-auth.js';
 import type { Policies, Policy } from '../handshake/policies.js';
@@ -13,24 +12,19 @@ import { PolicyServers } from '../handshake/policy-servers.js';
 import { type HandshakeServers, TlsServers } from '../handshake/tls-servers.js';
 import type { Hsts } from '../http/hsts.js';
 import type { Reporter } from '../reporter.js';
-import { type Application, type AttachableServer, isHttp, takeOver } from './application.js';
-import type { Draining } from '../listening/draining.js';
-import { ApplicationCloser } from './application-closer.js';
+import { type Application, type AttachableServer, isHttp } from './application.js';
+import type { Entrance, Interior } from './entrance.js';
 import { guardedServer } from './guarded-server.js';
-import { WaitingConnections } from './waiting-connections.js';
 
 /** What a frontend needs of its server. */
 export interface FrontendOptions {
   readonly router: ConnectionRouter;
   readonly policies: Policies<ClientAuth>;
   readonly reporter: Reporter;
-  readonly clock: Clock;
   /** Decides who is let in; undefined = everybody. */
   readonly admission: Admission | undefined;
   /** Sets Strict-Transport-Security; undefined = nobody does. */
   readonly hsts: Hsts | undefined;
-  /** What a connection has to wait for; `closed` when it comes after the end. */
-  readonly started: () => Promise<unknown> | 'started' | 'closed';
   /** Whether a connection is the server's own check of what it serves. */
   readonly isOwnCheck: (socket: TLSSocket) => boolean;
   /** Whether facts about every handshake are wanted in the log. */
@@ -38,35 +32,31 @@ export interface FrontendOptions {
 }
 
 /** One application behind TLS. */
-export class Frontend {
-  readonly application: Application;
+export class Frontend implements Interior {
+  readonly #entrance: Entrance;
+  readonly #application: Application;
   readonly #options: FrontendOptions;
   readonly #servers: HandshakeServers;
-  readonly #closer: ApplicationCloser;
   /** Whether node's own code listens for errors of every connection of this kind of application. */
   readonly #hasErrorListener: boolean;
-  /** Connections that came before the start was done. */
-  readonly #waiting: WaitingConnections;
 
-  /** @throws `TypeError` when the server cannot be secured */
-  constructor(server: AttachableServer, options: FrontendOptions) {
+  constructor(entrance: Entrance, options: FrontendOptions) {
+    const { application } = entrance;
+    const { kind, server } = application;
+    const { policies, hsts } = options;
+    this.#entrance = entrance;
+    this.#application = application;
     this.#options = options;
-    this.#waiting = new WaitingConnections(options.clock);
-    this.application = takeOver(server, this.accept);
-    this.#closer = new ApplicationCloser(this.application, () => {
-      options.router.destroySilent(this.#servers);
-    });
-    this.#hasErrorListener = this.application.kind === 'http' || this.application.kind === 'https';
-    const { policies } = options;
+    this.#hasErrorListener = kind === 'http' || kind === 'https';
     this.#servers = policies.areSeveral
       ? new PolicyServers(policies, (policy) => this.#serversOf(policy, this.#guardedFor(policy)))
       : this.#serversOf(policies.default, undefined);
-    if (isHttp(this.application)) options.hsts?.watch(server);
+    if (isHttp(application)) hsts?.watch(server);
     this.#passKeylog(server);
   }
 
-  /** Takes a raw connection, from the application's own listener or another one. */
-  readonly accept = (socket: Socket): void => {
+  /** Takes a raw connection. */
+  accept(socket: Socket): void {
     const { admission } = this.#options;
     if (admission === undefined) this.#acceptPeer(socket);
     else {
@@ -74,14 +64,14 @@ export class Frontend {
         this.#acceptPeer(socket);
       });
     }
-  };
+  }
 
   #acceptPeer(socket: Socket): void {
-    const started = this.#options.started();
+    const started = this.#entrance.started();
     if (started === 'started') this.#enter(socket);
     else if (started === 'closed') socket.destroy();
     else {
-      this.#waiting.add(socket, started, () => {
+      this.#entrance.waiting.add(socket, started, () => {
         this.#enter(socket);
       });
     }
@@ -97,20 +87,14 @@ export class Frontend {
     }
   }
 
-  /** Stops listening and ends what is idle. */
-  drain(clock: Clock): Draining {
-    return this.#closer.drain(clock);
+  /** Ends connections of which nothing has come since they were secured. */
+  destroySilent(): void {
+    this.#options.router.destroySilent(this.#servers);
   }
 
-  /** Ends connections that wait for a start, or for a PROXY header. */
-  destroyWaiting(): void {
+  /** Ends connections that wait for a PROXY header. */
+  destroyPending(): void {
     this.#options.admission?.destroyPending();
-    this.#waiting.destroy();
-  }
-
-  /** Stops listening because the start has failed. */
-  shut(): void {
-    if (this.application.server.listening) this.application.server.close();
   }
 
   #serversOf(policy: Policy<ClientAuth>, guarded: AttachableServer | undefined): TlsServers {
@@ -121,7 +105,7 @@ export class Frontend {
       ticketKeys: policy.ticketKeys,
       sessionIdContext: policy.sessionIdContext,
       clientAuth: policy.clientAuth,
-      protocols: this.application.protocols,
+      protocols: this.#application.protocols,
       contexts,
       keyShares,
       listener: {
@@ -140,8 +124,8 @@ export class Frontend {
   #guardedFor(policy: Policy<ClientAuth>): AttachableServer | undefined {
     const { policies, reporter } = this.#options;
     // Of what a raw tls.Server carries nothing is known.
-    if (!isHttp(this.application)) return undefined;
-    return guardedServer(this.application.server, {
+    if (!isHttp(this.#application)) return undefined;
+    return guardedServer(this.#application.server, {
       admits: (name) => name !== undefined && policies.of(name) === policy,
       refused: () => {
         reporter.misdirected(policy.name);
@@ -191,7 +175,7 @@ export class Frontend {
     reporter.counters.sessions.increment(socket.isSessionReused() ? 'resumed' : 'full');
     onHandshake?.(socket);
     try {
-      this.application.forward(socket, guarded);
+      this.#application.forward(socket, guarded);
     } catch (error) {
       socket.destroy();
       reporter.fault('The application threw while taking a connection', error);
@@ -206,13 +190,13 @@ export class Frontend {
       serverNameOf(socket),
     );
     // The socket is destroyed already: here it tells the application who it was, no more.
-    if (this.application.kind !== 'http') this.#tell('tlsClientError', error, socket);
+    if (this.#application.kind !== 'http') this.#tell('tlsClientError', error, socket);
   }
 
   /** What a listener throws must not end the process because of a stranger's handshake. */
   #tell(event: 'tlsClientError' | 'keylog', ...facts: readonly unknown[]): void {
     try {
-      this.application.server.emit(event, ...facts);
+      this.#application.server.emit(event, ...facts);
     } catch (error) {
       this.#options.reporter.fault(`A listener of the event ${event} threw`, error);
     }
@@ -220,7 +204,7 @@ export class Frontend {
 
   /** Key log lines cost something in every handshake, so they are only made once somebody listens. */
   #passKeylog(server: AttachableServer): void {
-    if (this.application.kind === 'http') return;
+    if (this.#application.kind === 'http') return;
     const enable = (): void => {
       this.#servers.enableKeylog((line, socket) => {
         this.#tell('keylog', line, socket);

@@ -17,7 +17,8 @@ const PROCESSES = 15;
 const TIMEOUT_MS = 60_000;
 
 const runFile = promisify(execFile);
-const probe = new URL('support/import-probe.cjs', import.meta.url).pathname;
+/** What times it, by the way it is loaded. */
+const PROBES = { import: 'import-probe.mjs', require: 'require-probe.cjs' };
 
 export async function run({ root, seed }) {
   const folder = await mkdtemp(join(tmpdir(), 'tlsmith-bench-'));
@@ -61,11 +62,12 @@ async function install(root, folder) {
   await writeFile(join(modules, THIN_PACKAGE, 'package.json'), JSON.stringify(thin));
   await writeFile(join(modules, THIN_PACKAGE, 'index.mjs'), "export * from 'node:https';\n");
   await writeFile(join(modules, THIN_PACKAGE, 'index.cjs'), "module.exports = require('node:https');\n");
-  await copyFile(probe, join(folder, 'probe.cjs'));
+  for (const probe of Object.values(PROBES))
+    await copyFile(new URL(`support/${probe}`, import.meta.url), join(folder, probe));
 }
 
 async function timeOf({ way, specifier }, folder) {
-  const { stdout } = await runFile(process.execPath, ['probe.cjs', way, specifier], {
+  const { stdout } = await runFile(process.execPath, [PROBES[way], specifier], {
     cwd: folder,
     timeout: TIMEOUT_MS,
   });

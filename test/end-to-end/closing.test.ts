@@ -412,6 +412,16 @@ describe('a start that close() has given up', () => {
     await secure.close({ graceMs: 0 });
     await outcome;
   });
+  it('starts no source when it has not come to that yet', async () => {
+    const start = jest.fn<() => void>();
+    const sources = { name: 'counting', start, find: () => pair };
+    const secure = keep(createSecureServer({ sources, logger: false }, answer));
+    const outcome = expect(secure.start()).rejects.toMatchObject({ code: 'CLOSED' });
+    await secure.close({ graceMs: 0 });
+    await outcome;
+    await secure.start();
+    expect(start).toHaveBeenCalledTimes(1);
+  });
   it('is over before the sources are started again, and does not close them under the next run', async () => {
     const clock = manualClock();
     const { source, calls, release } = slowSource();

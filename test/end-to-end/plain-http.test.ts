@@ -361,6 +361,18 @@ describe('HTTP-01', () => {
       location: `https://a.test:${port}/page`,
     });
   });
+  it('is asked of requestListener() before the server has started, which goes on to `next` then', async () => {
+    const secure = keep(createSecureServer({ sources: () => pair, logger: false }, () => undefined));
+    const listener = secure.requestListener((request, response) => response.end(`own: ${request.url ?? ''}`));
+    const own = keep(createServer(listener));
+    own.listen(0, '127.0.0.1');
+    await once(own, 'listening');
+    for (const target of ['/first', '/second'])
+      expect(await plain(portOf(own), get(target))).toMatchObject({
+        body: expect.stringContaining(`own: ${target}`),
+      });
+    expect(secure.status().certificates).toEqual([]);
+  });
   it('is no way to read anything else', async () => {
     const { httpPort, source } = await serving(anyPort);
     source.host.answer({ type: 'http-01', token, keyAuthorization });
