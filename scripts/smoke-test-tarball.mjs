@@ -17,6 +17,7 @@ try {
   await step('ESM', ['node', 'esm.mjs']);
   await step('CJS', ['node', 'cjs.cjs']);
   await step('ESM beside CJS', ['node', 'both.mjs']);
+  await bundled();
   await step('types', [
     'node',
     join(checkout, 'node_modules', 'typescript', 'bin', 'tsc'),
@@ -49,6 +50,22 @@ async function installTarball() {
   const types = join(folder, 'node_modules', '@types');
   await rm(types, { recursive: true, force: true });
   await symlink(join(checkout, 'node_modules', '@types'), types);
+}
+
+/** Bundles what uses the package and runs it in a folder that does not have the package. */
+async function bundled() {
+  const apart = await mkdtemp(join(tmpdir(), 'tlsmith-bundle-'));
+  try {
+    const esbuild = join(checkout, 'node_modules', '.bin', 'esbuild');
+    const flags = ['--bundle', '--platform=node', '--format=cjs', '--log-level=error'];
+    for (const entry of ['bundled.mjs', 'cjs.cjs']) {
+      const outfile = join(apart, `${basename(entry)}.bundle.cjs`);
+      await step(`bundle ${entry}`, [esbuild, entry, ...flags, `--outfile=${outfile}`]);
+      await run(['node', outfile], apart);
+    }
+  } finally {
+    await rm(apart, { recursive: true, force: true });
+  }
 }
 
 async function step(title, command) {

@@ -27,6 +27,8 @@ export async function run({ root, seed }) {
     const ways = ['import', 'require'].flatMap((way) =>
       ['node:https', THIN_PACKAGE, 'tlsmith'].map((specifier) => ({ way, specifier, times: [] })),
     );
+    // The library is loaded by the first call, so that what an import saves is not gone from sight.
+    ways.push({ way: 'import', specifier: 'tlsmith', then: 'makes-a-server', times: [] });
     const random = new Random(seed);
     for (const variant of ways) await timeOf(variant, folder); // fills the file cache
     for (let round = 0; round < PROCESSES; round += 1) {
@@ -66,8 +68,8 @@ async function install(root, folder) {
     await copyFile(new URL(`support/${probe}`, import.meta.url), join(folder, probe));
 }
 
-async function timeOf({ way, specifier }, folder) {
-  const { stdout } = await runFile(process.execPath, [PROBES[way], specifier], {
+async function timeOf({ way, specifier, then = '' }, folder) {
+  const { stdout } = await runFile(process.execPath, [PROBES[way], specifier, then], {
     cwd: folder,
     timeout: TIMEOUT_MS,
   });
@@ -77,23 +79,23 @@ async function timeOf({ way, specifier }, folder) {
 function resultOf(ways) {
   const table = [['', 'median', 'quartiles', 'over node:https']];
   const figures = [];
-  for (const { way, specifier, times } of ways) {
+  for (const { way, specifier, then, times } of ways) {
     const { median, q1, q3 } = summaryOf(times);
     const base = ways.find((other) => other.way === way && other.specifier === 'node:https');
     const overBase = median - summaryOf(base.times).median;
     table.push([
-      `${way} ${specifier}`,
+      `${way} ${specifier}${then === undefined ? '' : `, ${then}`}`,
       milliseconds(median),
       `${milliseconds(q1)} - ${milliseconds(q3)}`,
       specifier === 'node:https' ? '' : milliseconds(overBase),
     ]);
     if (specifier === 'tlsmith') {
       figures.push({
-        name: `${way}, over node:https`,
+        name: `${way}${then === undefined ? '' : `, ${then}`}, over node:https`,
         value: overBase,
         unit: ' ms',
         digits: 1,
-        atMost: TARGET_MS,
+        ...(then === undefined ? { atMost: TARGET_MS } : {}),
       });
     }
   }
@@ -102,6 +104,8 @@ function resultOf(ways) {
     title,
     figures,
     failures: [],
-    details: Object.fromEntries(ways.map(({ way, specifier, times }) => [`${way} ${specifier}`, times])),
+    details: Object.fromEntries(
+      ways.map(({ way, specifier, then = '', times }) => [`${way} ${specifier} ${then}`.trim(), times]),
+    ),
   };
 }
