@@ -6,57 +6,24 @@ import type { RenewalInfo } from '../acme/renewal-info.js';
 import { delay } from '../clock.js';
 import { type Credential, isInDate } from '../credential/credential.js';
 import { messageOf, TlsmithError } from '../errors.js';
-import type { Found, ManagedCertificate, SourceHost } from '../sources/certificate-source.js';
+import type { Found, ManagedCertificate } from '../sources/certificate-source.js';
 import { settledOrAborted } from './abortable.js';
 import type { CertificateStore, StoredState } from './certificate-store.js';
-import { afterRestart, errorOf, type FailureRecord, rebased } from './failure-record.js';
+import { afterRestart, errorOf, type FailureRecord, nextAttemptOf, rebased } from './failure-record.js';
 import { isNotOlder } from './issued-proof.js';
 import { IssuingAttempts, type Outcome } from './issuing-attempt.js';
-import type { Issued, IssueRequest } from './issuer.js';
-import type { Slots } from './slots.js';
+import type { KeeperTools } from './keeper-tools.js';
+import { LiveGeneration } from './live-generation.js';
+import type { Watch } from './look-out.js';
 import { checkServed } from './served-check.js';
-import type { LookOut, Watch } from './look-out.js';
-import type { RandomShare } from './random-share.js';
 import { RenewalAdvice } from './renewal-advice.js';
 import { lookIntervalMs, type RenewalInstant } from './renewal-schedule.js';
-import type { StoredGeneration } from './stored-generation.js';
-import { nextAttemptDue, plannedRenewal, renewalDue, type UpkeepRules } from './upkeep-schedule.js';
+import { StoredNews } from './stored-news.js';
+import { nextAttemptDue, plannedRenewal, renewalDue } from './upkeep-schedule.js';
 import { WaitingRoom } from './waiting-room.js';
 
 /** When to try again after another process held the lock. */
 const BUSY_RETRY_MS = 5_000;
-
-/** What the keepers of one source share. */
-export interface KeeperTools {
-  /** The name of the source, for findings. */
-  readonly sourceName: string;
-  /** What the server offers. */
-  readonly host: SourceHost;
-  /** The limit on issuances at the same time. */
-  readonly slots: Slots;
-  /** For the jitter of their schedules. */
-  readonly random: RandomShare;
-  /** Wakes them. */
-  readonly lookOut: LookOut;
-  /** The limit on waiting at the same time for other processes that may have died. */
-  readonly waitingSlots: Slots;
-  /** When certificates are renewed. */
-  readonly rules: UpkeepRules;
-  /** How long a handshake waits for a missing certificate, in milliseconds. */
-  readonly waitMs: number;
-  /** Asks the issuer. */
-  issue(request: IssueRequest): Promise<Issued>;
-  /** Asks the issuer when to renew; undefined where it has no opinion on any. */
-  readonly advise:
-    | ((credential: Credential, signal: AbortSignal, issuerId?: string) => Promise<RenewalInfo | undefined>)
-    | undefined;
-  /** What another issuer has issued for the same names, to serve until this one's first certificate is there. */
-  readonly predecessor: ((names: readonly string[]) => Promise<StoredGeneration | undefined>) | undefined;
-  /** Why nothing may be issued at present, if so. */
-  obstacle(): TlsmithError | undefined;
-  /** Told of each attempt that failed, after everybody else. */
-  failed(names: readonly string[], state: { readonly isUsable: boolean }): void;
-}
 
 /** The keeper of one certificate. */
 export class CertificateKeeper {
@@ -69,16 +36,13 @@ export class CertificateKeeper {
   readonly #advice: RenewalAdvice;
   readonly #closing = new AbortController();
   readonly #watch: Watch;
-  #live: StoredGeneration | undefined;
-  /** Whether what serves is a predecessor: it is replaced as soon as that can be. */
-  #isForeign = false;
+  readonly #news: StoredNews;
+  readonly #live: LiveGeneration;
   #failure: FailureRecord | undefined;
   #isOpen = false;
   #dueAt = Infinity;
   #busyUntil = 0;
   #attempt: Promise<Outcome> | undefined;
-  #reading: Promise<void> | undefined;
-  #hasNews = false;
 
   constructor(names: readonly string[], store: CertificateStore, tools: KeeperTools) {
     const { clock } = tools.host;
@@ -88,6 +52,19 @@ export class CertificateKeeper {
     this.#room = new WaitingRoom(clock, names);
     this.#watch = tools.lookOut.watch(() => {
       this.look();
+    });
+    this.#live = new LiveGeneration({
+      ...{ names, host: tools.host },
+      changed: (credential) => {
+        this.#busyUntil = 0;
+        if (isInDate(credential, clock.now())) this.#room.admit(credential);
+      },
+    });
+    this.#news = new StoredNews(store, {
+      logger: tools.host.logger,
+      adopt: (news) => {
+        this.#adopt(news);
+      },
     });
     this.#advice = new RenewalAdvice({
       ...{ clock, logger: tools.host.logger, signal: this.#closing.signal, ask: this.#adviser() },
@@ -110,7 +87,7 @@ export class CertificateKeeper {
 
   /** The credential that serves. */
   get live(): Credential | undefined {
-    return this.#live?.credential;
+    return this.#live.credential;
   }
 
   /** Loads what is stored. No fault of storage is a rejection: it becomes a finding. */
@@ -120,9 +97,12 @@ export class CertificateKeeper {
       if (this.#tools.advise !== undefined) await this.#advice.load();
       this.#report(stored);
       if (stored.failure !== undefined) this.#failure = afterRestart(stored.failure);
-      const generation = stored.generation ?? (await this.#tools.predecessor?.(this.names));
-      this.#isForeign = stored.generation === undefined;
-      if (generation !== undefined) this.#serve(generation, 'loaded');
+      if (stored.generation !== undefined) {
+        this.#live.serve(stored.generation, 'loaded');
+        return;
+      }
+      const predecessor = await this.#tools.predecessor?.(this.names);
+      if (predecessor !== undefined) this.#live.servePredecessor(predecessor);
     } catch (error) {
       this.#tools.host.report({
         code: 'STORAGE_UNREADABLE',
@@ -138,7 +118,7 @@ export class CertificateKeeper {
   async open(): Promise<void> {
     this.#isOpen = true;
     this.look();
-    if (!this.#isUsable()) await this.#attempt;
+    if (!this.#live.isUsable) await this.#attempt;
   }
 
   /** Looks at the clock: begins an attempt that is due, else sleeps until the next look. */
@@ -152,28 +132,28 @@ export class CertificateKeeper {
       return;
     }
     const askAt = this.#askForAdvice(now);
-    this.#watch.sleepUntil(Math.min(this.#dueAt, askAt), lookIntervalMs(this.#live?.credential));
+    this.#watch.sleepUntil(Math.min(this.#dueAt, askAt), lookIntervalMs(this.#live.credential));
   }
 
   /** The answer for a handshake. A renewal that is due begins, and is not waited for while the old one is good. */
   find(): Found {
     const now = this.#tools.host.clock.now();
     if (now >= this.#dueAt && this.#attempt === undefined) this.look();
-    const live = this.#live?.credential;
+    const live = this.#live.credential;
     if (live !== undefined && isInDate(live, now)) return live;
     return this.#missing(live, now);
   }
 
   /** Resolves once there is a certificate in date; rejects for failures that no retry can mend. */
   async usable(signal: AbortSignal): Promise<void> {
-    if (this.#isUsable()) return;
+    if (this.#live.isUsable) return;
     if (this.#failure?.isPermanent === true) throw errorOf(this.#failure, this.names);
     await this.#room.wait(Infinity, signal);
   }
 
   /** Renews now: resolves when a new leaf is served, rejects after the first failed attempt. */
   async renew(signal: AbortSignal): Promise<void> {
-    const before = this.#live?.credential.id;
+    const before = this.#live.credential?.id;
     this.#isOpen = true;
     for (;;) {
       this.#refuseRenewal();
@@ -183,23 +163,19 @@ export class CertificateKeeper {
       });
       if (outcome.kind === 'failed') throw outcome.error;
       if (outcome.kind === 'closed') throw closed(this.names);
-      if (this.#live !== undefined && this.#live.credential.id !== before) return;
+      if (this.#live.credential !== undefined && this.#live.credential.id !== before) return;
       if (outcome.kind === 'busy') await delay(this.#tools.host.clock, BUSY_RETRY_MS, signal);
     }
   }
 
   /** Reads what another process may have stored, and serves it if it is a step forward. */
   pickUp(): Promise<void> {
-    this.#hasNews = true;
-    this.#reading ??= this.#readNews().finally(() => {
-      this.#reading = undefined;
-    });
-    return this.#reading;
+    return this.#news.read();
   }
 
   /** Its state, for `status()`. */
   status(): ManagedCertificate {
-    const live = this.#live?.credential;
+    const live = this.#live.credential;
     const failure = this.#failure;
     return {
       names: this.names,
@@ -220,11 +196,11 @@ export class CertificateKeeper {
     this.#closing.abort(closed(this.names));
     this.#watch.rest();
     this.#room.dismiss(closed(this.names), Infinity);
-    await Promise.allSettled([this.#attempt, this.#reading, this.#advice.settled()]);
+    await Promise.allSettled([this.#attempt, this.#news.settled(), this.#advice.settled()]);
   }
 
   #nextDue(now: number): number {
-    const generation = this.#isForeign ? undefined : this.#live;
+    const generation = this.#live.own;
     const advised = generation === undefined ? undefined : this.#advice.instantFor(generation.credential);
     const facts = { generation, advised, failure: this.#failure, rules: this.#tools.rules };
     return Math.max(nextAttemptDue(facts, now), Math.min(this.#busyUntil, now + BUSY_RETRY_MS));
@@ -232,7 +208,7 @@ export class CertificateKeeper {
 
   /** When to ask next; begins to ask when that is now. */
   #askForAdvice(now: number): number {
-    const live = this.#isForeign ? undefined : this.#live?.credential;
+    const live = this.#live.own?.credential;
     const askAt = live === undefined ? Infinity : this.#advice.askAt(live);
     if (live === undefined || now < askAt) return askAt;
     void this.#advice.ask(live).then(() => {
@@ -248,10 +224,9 @@ export class CertificateKeeper {
   }
 
   async #run(isForced: boolean): Promise<Outcome> {
-    const live = this.#live;
     const situation = {
-      live: live?.credential,
-      liveIssuer: live?.issuerId,
+      live: this.#live.credential,
+      liveIssuer: this.#live.issuerId,
       failure: this.#failure,
       isForced,
     };
@@ -271,8 +246,7 @@ export class CertificateKeeper {
     switch (outcome.kind) {
       case 'issued':
         this.#failure = undefined;
-        this.#isForeign = false;
-        this.#serve(outcome.generation, this.#live === undefined ? 'issued' : 'renewed');
+        this.#live.serve(outcome.generation, this.#live.credential === undefined ? 'issued' : 'renewed');
         host.resolved('STORAGE_CORRUPT', this.names);
         await checkServed(outcome.generation.credential, this.names, {
           host,
@@ -282,8 +256,7 @@ export class CertificateKeeper {
         return;
       case 'adopted':
         this.#failure = undefined;
-        this.#isForeign = false;
-        this.#serve(outcome.generation, this.#live === undefined ? 'loaded' : 'reloaded');
+        this.#live.serve(outcome.generation, this.#live.credential === undefined ? 'loaded' : 'reloaded');
         return;
       case 'failed': {
         const { attempts } = outcome.failure;
@@ -295,12 +268,12 @@ export class CertificateKeeper {
           attempt: attempts,
           ...nextAttemptOf(outcome.failure),
         });
-        this.#tools.failed(this.names, { isUsable: this.#isUsable() });
+        this.#tools.failed(this.names, { isUsable: this.#live.isUsable });
         return;
       }
       case 'postponed':
         this.#putOff(outcome.failure, errorOf(outcome.failure, this.names));
-        this.#tools.failed(this.names, { isUsable: this.#isUsable() });
+        this.#tools.failed(this.names, { isUsable: this.#live.isUsable });
         return;
       case 'busy':
         this.#busyUntil = host.clock.now() + BUSY_RETRY_MS;
@@ -309,47 +282,22 @@ export class CertificateKeeper {
     }
   }
 
-  #serve(generation: StoredGeneration, action: 'loaded' | 'issued' | 'renewed' | 'reloaded'): void {
-    const { host } = this.#tools;
-    const previous = this.#live?.credential;
-    const { credential } = generation;
-    if (previous?.id === credential.id) return;
-    this.#live = generation;
-    this.#busyUntil = 0;
-    if (isInDate(credential, host.clock.now())) this.#room.admit(credential);
-    host.changed(this.names);
-    host.notify({ type: 'certificate', action, credential, ...(previous === undefined ? {} : { previous }) });
-  }
-
   #putOff(failure: FailureRecord, error: TlsmithError): void {
     this.#failure = failure;
     this.#room.dismiss(error, failure.isPermanent ? Infinity : failure.nextAttempt);
   }
 
-  async #readNews(): Promise<void> {
-    while (this.#hasNews) {
-      this.#hasNews = false;
-      // A storage that cannot be read right now is asked again; what serves is in memory.
-      const news = await this.#store.readNews().catch(() => undefined);
-      try {
-        if (news !== undefined && !this.#closing.signal.aborted) this.#adopt(news);
-      } catch (error) {
-        this.#tools.host.logger.error({ names: this.names }, `A listener failed: ${messageOf(error)}`);
-      }
-    }
-  }
-
   #adopt(news: StoredState): void {
+    if (this.#closing.signal.aborted) return;
     this.#report(news);
     const candidate = news.generation?.credential;
-    const live = this.#live?.credential;
+    const live = this.#live.credential;
     const now = this.#tools.host.clock.now();
     if (news.generation === undefined || candidate === undefined || candidate.id === live?.id) return;
     if (live !== undefined && !isInDate(candidate, now)) return;
     if (live !== undefined && isInDate(live, now) && !isNotOlder(candidate, live)) return;
     this.#failure = undefined;
-    this.#isForeign = false;
-    this.#serve(news.generation, live === undefined ? 'loaded' : 'reloaded');
+    this.#live.serve(news.generation, live === undefined ? 'loaded' : 'reloaded');
     this.look();
   }
 
@@ -379,23 +327,12 @@ export class CertificateKeeper {
     ((credential: Credential, signal: AbortSignal) => Promise<RenewalInfo | undefined>) | undefined {
     const { advise } = this.#tools;
     if (advise === undefined) return undefined;
-    return (credential, signal) => advise(credential, signal, this.#live?.issuerId);
-  }
-
-  /** A predecessor serves, but is not what the user wants to have. */
-  #isUsable(): boolean {
-    const live = this.#isForeign ? undefined : this.#live?.credential;
-    return live !== undefined && isInDate(live, this.#tools.host.clock.now());
+    return (credential, signal) => advise(credential, signal, this.#live.issuerId);
   }
 
   #report({ finding }: StoredState): void {
     if (finding !== undefined) this.#tools.host.report({ ...finding, source: this.#tools.sourceName });
   }
-}
-
-/** When it is tried again; nothing when nobody does by himself. */
-function nextAttemptOf({ isHeld, nextAttempt }: FailureRecord): { readonly nextAttempt?: number } {
-  return isHeld === true ? {} : { nextAttempt };
 }
 
 function closed(names: readonly string[]): TlsmithError {

@@ -163,6 +163,11 @@ export function errorOf(record: FailureRecord, names: readonly string[]): Tlsmit
   });
 }
 
+/** When it is tried again; nothing when nobody does by himself. */
+export function nextAttemptOf({ isHeld, nextAttempt }: FailureRecord): { readonly nextAttempt?: number } {
+  return isHeld === true ? {} : { nextAttempt };
+}
+
 /** The stored form. */
 export function encodeFailure(record: FailureRecord): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ format: FORMAT, ...record }));

@@ -14,9 +14,10 @@ import type {
   SourceQuery,
 } from '../sources/certificate-source.js';
 import type { Storage } from '../storage/storage.js';
-import { CertificateKeeper, type KeeperTools } from './certificate-keeper.js';
+import { CertificateKeeper } from './certificate-keeper.js';
 import { certificateSegment, CertificateStore, issuerPrefix } from './certificate-store.js';
 import type { Issued, Issuer, IssueRequest } from './issuer.js';
+import type { KeeperTools } from './keeper-tools.js';
 import { Predecessors } from './predecessors.js';
 import { LookOut } from './look-out.js';
 import { createSlots } from './slots.js';
