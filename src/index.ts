@@ -22,6 +22,7 @@ export type { AcmeChallenge } from './issuance/acme-challenges.js';
 export type { AcmeProfile } from './issuance/acme-profile.js';
 export { dns01, type DnsChallenge, type DnsChallengeRecord, type DnsSolver } from './acme/dns01.js';
 export type { AcmeDirectory, AcmeDomains, AcmeKeyType, AcmeOptions } from './issuance/acme-options.js';
+export type { ExportedCertificate, ExportOptions } from './issuance/export-options.js';
 export type { OnDemandOptions } from './issuance/on-demand-options.js';
 export { selfSigned, type SelfSignedOptions } from './issuance/self-signed.js';
 

@@ -3,8 +3,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { X509Certificate } from 'node:crypto';
-import { access, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { access, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, createServer, type Server } from 'node:net';
@@ -309,6 +309,24 @@ describe('An example orders its certificate:', () => {
   it('acme-express.ts, for an Express app', () =>
     ordering('acme-express.ts', { DOMAINS: 'express.localhost' }, async (_, visit) => {
       expect(await visit('express.localhost')).toBe('You reached express.localhost over https');
+    }));
+
+  it('acme-export.ts, which other programs get as files', () =>
+    withTemporaryFolder(async (folder) => {
+      const env = {
+        DOMAIN: 'mail.test',
+        EXPORT_DIR: folder.path,
+        RELOAD: `touch ${folder.file('reloaded')}`,
+      };
+      await ordering('acme-export.ts', env, async ({ output }, visit) => {
+        await visit('mail.test');
+        await until(() => Promise.resolve(output().includes('Exported: mail.test')));
+        const [cert, key] = await Promise.all(
+          ['fullchain.pem', 'privkey.pem'].map((name) => readFile(folder.file('mail.test', name))),
+        );
+        expect(new X509Certificate(cert!).checkPrivateKey(createPrivateKey(key!))).toBe(true);
+        expect((await stat(folder.file('reloaded'))).isFile()).toBe(true);
+      });
     }));
 
   it('acme-dns.ts, for a name and all below it, by records', () =>

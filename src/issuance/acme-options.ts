@@ -8,6 +8,7 @@ import type { CertificateSource } from '../sources/certificate-source.js';
 import type { Storage } from '../storage/storage.js';
 import { type AcmeChallenge, parseChallenges, type ParsedChallenges } from './acme-challenges.js';
 import { type AcmeProfile, parseProfile } from './acme-profile.js';
+import { type ExportOptions, type ParsedExport, parseExport } from './export-options.js';
 import { type OnDemandOptions, type ParsedOnDemand, parseOnDemand } from './on-demand-options.js';
 
 const KEY_TYPES: readonly AcmeKeyType[] = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-4096'];
@@ -100,6 +101,8 @@ export interface AcmeOptions {
    * not matter (`[]`), and it is not to be among `sources`.
    */
   readonly fallback?: CertificateSource;
+  /** Files that are written whenever a certificate changes, for other programs, and a hook that is called then. */
+  readonly exportTo?: ExportOptions;
   /** When to renew. */
   readonly renewal?: {
     /**
@@ -128,6 +131,7 @@ export interface ParsedAcmeOptions extends ParsedChallenges {
   readonly agent: Agent | undefined;
   readonly storage: Storage | undefined;
   readonly fractionLeft: number | undefined;
+  readonly exportTo: ParsedExport | undefined;
   /** The options of the source that is given as `fallback`. */
   readonly fallback?: ParsedAcmeOptions | undefined;
 }
@@ -135,7 +139,7 @@ export interface ParsedAcmeOptions extends ParsedChallenges {
 const OPTIONS: readonly (keyof AcmeOptions)[] = [
   ...(['domains', 'termsOfServiceAgreed', 'email', 'directoryUrl', 'challenges', 'keyType'] as const),
   ...(['externalAccountBinding', 'preferredChain', 'accountKey', 'lifetimeMs', 'profile', 'waitMs'] as const),
-  ...(['serverCaFile', 'agent', 'storage', 'renewal', 'onDemand', 'fallback'] as const),
+  ...(['serverCaFile', 'agent', 'storage', 'renewal', 'onDemand', 'fallback', 'exportTo'] as const),
 ];
 
 /** @throws TypeError that names the option */
@@ -151,10 +155,11 @@ export function parseAcmeOptions(options: AcmeOptions): ParsedAcmeOptions {
   }
   const directoryUrl = parseDirectoryUrl(options.directoryUrl);
   const challenges = parseChallenges(options.challenges);
+  const domains = parseDomains(options.domains ?? noDomains(options), challenges);
+  const onDemand = parseOnDemand(options.onDemand);
   return {
-    ...challenges,
-    domains: parseDomains(options.domains ?? noDomains(options), challenges),
-    onDemand: parseOnDemand(options.onDemand),
+    ...{ ...challenges, domains, onDemand },
+    exportTo: parseExport(options.exportTo, { mayBeMany: domains.length !== 1 || onDemand !== undefined }),
     profile: parseProfile(options.profile),
     email: parseEmail(options.email),
     directoryUrl,

@@ -5,6 +5,8 @@ import type { SourceHost } from '../sources/certificate-source.js';
 import { fileError } from '../files/file-errors.js';
 import { type AcmeIssuer, acmeIssuer, type AcmeIssuerOptions } from './acme-issuer.js';
 import type { ParsedAcmeOptions } from './acme-options.js';
+import { CertificateExports, type ExportTools } from './certificate-exports.js';
+import type { Companion } from './companion.js';
 import { withFallback } from './fallback-issuer.js';
 import { type ManagedSource, managedSource } from './managed-source.js';
 import { OnDemandNames, withOnDemand } from './on-demand.js';
@@ -39,6 +41,7 @@ export async function acmeUpkeep(options: AcmeUpkeepOptions): Promise<AcmeUpkeep
     name,
     issuer: onDemand?.guard(issuer) ?? issuer,
     mayPrecede: isNoTestAuthority,
+    companions: companionsOf(options, { host, storage, issuerId: issuer.id, sourceName: name }),
     failed: (failure) => onDemand?.failed(failure, known),
     names: domains,
     storage,
@@ -58,6 +61,13 @@ export async function acmeUpkeep(options: AcmeUpkeepOptions): Promise<AcmeUpkeep
       await managed.renew?.(serverName, { signal });
     },
   };
+}
+
+function companionsOf(
+  { exportTo }: ParsedAcmeOptions,
+  tools: Omit<ExportTools, 'options'>,
+): readonly Companion[] {
+  return exportTo === undefined ? [] : [new CertificateExports({ ...tools, options: exportTo })];
 }
 
 /** With its fallbacks; the files of all are read before any of them answers anything. */

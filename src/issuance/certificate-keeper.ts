@@ -58,6 +58,7 @@ export class CertificateKeeper {
       changed: (credential) => {
         this.#busyUntil = 0;
         if (isInDate(credential, clock.now())) this.#room.admit(credential);
+        tools.served(names, credential);
       },
     });
     this.#news = new StoredNews(store, {

@@ -36,6 +36,8 @@ export interface KeeperTools {
     | undefined;
   /** What another issuer has issued for the same names, to serve until this one's first certificate is there. */
   readonly predecessor: ((names: readonly string[]) => Promise<StoredGeneration | undefined>) | undefined;
+  /** Told of each credential that serves from now on. */
+  served(names: readonly string[], credential: Credential): void;
   /** Why nothing may be issued at present, if so. */
   obstacle(): TlsmithError | undefined;
   /** Told of each attempt that failed, after everybody else. */

@@ -1,6 +1,7 @@
 /** The options of a managed source, parsed into a complete object. Misuse is a TypeError that names the option. */
 import type { Storage } from '../storage/storage.js';
 import { certificateSegment } from './certificate-store.js';
+import type { Companion } from './companion.js';
 import { parseNames } from './configured-names.js';
 import type { Issuer } from './issuer.js';
 import { drawnShare, type RandomShare } from './random-share.js';
@@ -43,6 +44,8 @@ export interface ManagedSourceOptions {
    * @defaultValue none
    */
   readonly mayPrecede?: (issuerId: string) => boolean;
+  /** What goes along with it, and is closed with it. */
+  readonly companions?: readonly Companion[];
 }
 
 /** An attempt that failed. */
@@ -63,6 +66,7 @@ export interface ParsedManagedOptions {
   readonly random: RandomShare;
   readonly failed: ((failure: FailedAttemptNotice) => void) | undefined;
   readonly mayPrecede: ((issuerId: string) => boolean) | undefined;
+  readonly companions: readonly Companion[];
 }
 
 /** @throws TypeError that names the option */
@@ -75,6 +79,7 @@ export function parseManagedOptions(options: ManagedSourceOptions): ParsedManage
     random = drawnShare,
     failed,
     mayPrecede,
+    companions = [],
   } = options;
   const fractionLeft = options.renewal?.fractionLeft;
   if (!ISSUER_ID.test(issuer.id)) {
@@ -99,5 +104,6 @@ export function parseManagedOptions(options: ManagedSourceOptions): ParsedManage
     random,
     failed,
     mayPrecede,
+    companions,
   };
 }

@@ -181,6 +181,7 @@ class IssuedSource implements ManagedSource {
     if (keeper === undefined || this.#running === undefined) return;
     this.#index();
     this.#running.host.changed(keeper.names);
+    for (const companion of this.#options.companions) companion.unmanaged?.(keeper.names);
     await keeper.close();
   }
 
@@ -205,6 +206,8 @@ class IssuedSource implements ManagedSource {
     this.#stopWatching = watchStorage({ storage, clock: host.clock, prefix }, (key) => {
       this.#pickUp(key?.slice(prefix.length));
     });
+    for (const companion of this.#options.companions)
+      companion.started?.({ keeps: (segment) => this.#keepers.has(segment) });
     await this.#openOnceReachable(host);
   }
 
@@ -271,6 +274,9 @@ class IssuedSource implements ManagedSource {
           ? undefined
           : async (credential, signal, issuerId) => issuer.renewalInfo?.(credential, signal, issuerId),
       predecessor: this.#predecessor(storage, host),
+      served: (names, credential) => {
+        for (const companion of this.#options.companions) companion.served?.(names, credential);
+      },
       obstacle: () => this.#obstacle,
       failed: (names, { isUsable }) => this.#options.failed?.({ names, isUsable }),
     };
@@ -329,6 +335,7 @@ class IssuedSource implements ManagedSource {
     this.#stopWatching = undefined;
     this.#running?.host.clock.clearTimeout(this.#probeTimer);
     await Promise.all(Array.from(this.#keepers.values(), (keeper) => keeper.close()));
+    await Promise.all(this.#options.companions.map((companion) => companion.close()));
   }
 }
 

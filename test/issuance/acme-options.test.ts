@@ -83,6 +83,10 @@ describe('acme() refuses', () => {
     ['onDemand.max', { onDemand: { allow: () => true, max: 1 } }],
     ['onDemand.ordersPerName', { onDemand: { allow: () => true, ordersPerName: 0 } }],
     ['onDemand.namesPerDomain', { onDemand: { allow: () => true, namesPerDomain: 1.5 } }],
+    ['exportTo', { exportTo: {} }],
+    ['exportTo.certFile', { domains: 'a.test, b.test', exportTo: { certFile: '/a.pem' } }],
+    ['exportTo.keyFile', { domains: [], exportTo: { keyFile: '/a.pem' } }],
+    ['exportTo.mode', { exportTo: { keyFile: '/a.pem', mode: 0o644 } }],
     ['domains', { domains: undefined }],
   ])('a wrong `%s`: %j', (option, wrong) => {
     const options = { ...agreed, domains: 'a.test', ...wrong } as AcmeOptions;
