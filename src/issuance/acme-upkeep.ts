@@ -10,6 +10,7 @@ import type { Companion } from './companion.js';
 import { withFallback } from './fallback-issuer.js';
 import { type ManagedSource, managedSource } from './managed-source.js';
 import { OnDemandNames, withOnDemand } from './on-demand.js';
+import { StorageCleaning } from './storage-cleaning.js';
 
 /** What the engine is started with. */
 export interface AcmeUpkeepOptions extends ParsedAcmeOptions {
@@ -67,7 +68,11 @@ function companionsOf(
   { exportTo }: ParsedAcmeOptions,
   tools: Omit<ExportTools, 'options'>,
 ): readonly Companion[] {
-  return exportTo === undefined ? [] : [new CertificateExports({ ...tools, options: exportTo })];
+  const { storage, host, issuerId } = tools;
+  const cleaning = new StorageCleaning({ storage, issuerId, clock: host.clock, logger: host.logger });
+  return exportTo === undefined
+    ? [cleaning]
+    : [cleaning, new CertificateExports({ ...tools, options: exportTo })];
 }
 
 /** With its fallbacks; the files of all are read before any of them answers anything. */
