@@ -34,7 +34,7 @@ import { probeStorage } from './storage-probe.js';
 const ISSUING_SLOTS = 20;
 /** How many stored certificates are read at the same time. */
 const LOADING_SLOTS = 64;
-/** How often a storage that cannot be written is tried again. */
+/** How often a storage that cannot be written is tried again, and how long the proof that it can is good for. */
 const PROBE_AGAIN_MS = 60_000;
 
 /** A source whose certificates are issued and renewed, and whose list of names may change while it runs. */
@@ -77,6 +77,9 @@ class IssuedSource implements ManagedSource {
   #byName = new Map<string, CertificateKeeper>();
   #running: Running | undefined;
   #obstacle: TlsmithError | undefined;
+  /** When storage was last proven writable, milliseconds since the epoch. */
+  #provenAt = -Infinity;
+  #proving: Promise<void> | undefined;
   #isOpen = false;
   #isClosed = false;
   #starting: Promise<void> | undefined;
@@ -284,6 +287,7 @@ class IssuedSource implements ManagedSource {
 
   async #issue(request: IssueRequest, host: SourceHost): Promise<Issued> {
     const { issuer } = this.#options;
+    await this.#prove(host);
     this.#issuerStart ??= startOf(issuer, host).catch((error: unknown) => {
       this.#issuerStart = undefined;
       throw error;
@@ -292,9 +296,21 @@ class IssuedSource implements ManagedSource {
     return issuer.issue(request);
   }
 
+  /** A disk may have become full since the start: what could not be stored is not ordered. */
+  async #prove({ clock }: SourceHost): Promise<void> {
+    const ageMs = clock.now() - this.#provenAt;
+    if (ageMs >= 0 && ageMs < PROBE_AGAIN_MS) return;
+    this.#proving ??= this.#probeAgain().finally(() => {
+      this.#proving = undefined;
+    });
+    await this.#proving;
+    if (this.#obstacle !== undefined) throw this.#obstacle;
+  }
+
   async #probe({ host, storage }: Running): Promise<void> {
     const before = this.#obstacle;
     this.#obstacle = await probeStorage(storage);
+    this.#provenAt = this.#obstacle === undefined ? host.clock.now() : -Infinity;
     if (this.#isClosed) return;
     if (this.#obstacle === undefined) {
       if (before === undefined) return;

@@ -3,13 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { messageOf, TlsmithError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 
+/** As much as a certificate with its key and chain takes: a few bytes may fit on a disk that is full. */
+const PROBE_BYTES = 16_384;
+
 /**
  * Writes, reads and deletes a random value.
  * @returns the fault as `STORAGE_NOT_WRITABLE`, or undefined when storage works
  */
 export async function probeStorage(storage: Storage): Promise<TlsmithError | undefined> {
   const key = `probe/${randomBytes(8).toString('hex')}`;
-  const bytes = randomBytes(16);
+  const bytes = randomBytes(PROBE_BYTES);
   try {
     await storage.put(key, bytes);
     const read = await storage.get(key);

@@ -172,6 +172,26 @@ describe('a storage that cannot be written', () => {
     expect(fixture.host.resolvedCodes).toContain('STORAGE_NOT_WRITABLE');
   });
 
+  it('since a while ago is noticed before something is ordered', async () => {
+    const storage = faultyStorage();
+    const fixture = await started({ storage, isLocal: false });
+    await ready(fixture);
+    const first = await served(fixture);
+    storage.interfere = (operation, key) => {
+      if (operation === 'put' && key.startsWith('probe/')) throw new Error('disk full');
+    };
+    await fixture.clock.advance(60 * SECOND_MS);
+    await expect(renew(fixture)).rejects.toMatchObject({ code: 'STORAGE_NOT_WRITABLE' });
+    expect(fixture.issuer.requests).toHaveLength(1);
+    expect(fixture.host.findings).toMatchObject([{ code: 'STORAGE_NOT_WRITABLE', source: 'managed' }]);
+    expect(state(fixture)).toMatchObject({ attempts: 1, lastError: { code: 'STORAGE_NOT_WRITABLE' } });
+    expect(find(fixture)).toBe(first);
+    storage.interfere = () => undefined;
+    await fixture.clock.advance(180 * SECOND_MS);
+    await event(fixture.host, 'renewed');
+    expect(fixture.host.resolvedCodes).toContain('STORAGE_NOT_WRITABLE');
+  });
+
   it('fails start() of a strict server', async () => {
     const storage = faultyStorage();
     storage.interfere = (operation) => {

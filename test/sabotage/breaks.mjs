@@ -2801,4 +2801,12 @@ export const breaks = [
     test: 'test/issuance/storage-cleaning.test.ts',
     testName: 'between being found and being removed',
   },
+  {
+    name: 'issuance: a disk that has become full is ordered for',
+    file: 'src/issuance/managed-source.ts',
+    find: 'await this.#prove(host);',
+    replace: '',
+    test: 'test/issuance/managed-source.test.ts',
+    testName: 'is noticed before something is ordered',
+  },
 ];
