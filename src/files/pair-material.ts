@@ -1,6 +1,7 @@
 /** What was read of a pair, before it is proven. */
 import type { CredentialInput, CredentialOrigin } from '../credential/credential.js';
 import { isKeyEncrypted } from '../credential/pem.js';
+import { openedKey } from './opened-key.js';
 import { type Locate, type PairFile, readPairFile } from './read-pair-file.js';
 
 /** The files of one pair. */
@@ -38,7 +39,8 @@ export async function readPair(
   return {
     input: {
       cert: cert.bytes,
-      key: key.bytes,
+      // What cannot be opened here is left to node, which says why.
+      key: (await openedKey(key.bytes, passphrase)) ?? key.bytes,
       ...(chain === undefined ? {} : { chain: chain.bytes }),
       ...(passphrase === undefined ? {} : { passphrase }),
     },

@@ -6,6 +6,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import type { FilePairOptions } from '../../src/sources/file-pair.js';
 import { testCa } from '../support/certificates.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
+import { countingTurns } from './support/loop-turns.js';
 import { failureOf, withWatchedPair } from './support/watched-pair.js';
 
 jest.setTimeout(30_000);
@@ -79,6 +80,20 @@ describe('an encrypted key', () => {
       expect(error).toMatchObject({ code: 'TLS_KEY_UNSUPPORTED' });
       expect(error.message).toContain(name);
       expect(error.hint).toContain(`-in ${files.keyFile}`);
+    });
+  });
+
+  it('that takes long to open leaves the event loop to everybody else meanwhile', async () => {
+    await withTemporaryFolder(async (folder) => {
+      const args = ['pkcs8', '-topk8', '-v2', 'aes-256-cbc', '-iter', '1500000'];
+      const files = await encrypted(folder, { args });
+      const turns = await countingTurns(() =>
+        withWatchedPair({ ...files, passphrase: PASSPHRASE }, ({ serial }) => {
+          expect(serial()).toBeDefined();
+          return Promise.resolve();
+        }),
+      );
+      expect(turns).toBeGreaterThan(10);
     });
   });
 

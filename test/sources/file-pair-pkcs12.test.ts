@@ -7,6 +7,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import forge from 'node-forge';
 import { testCa, type TestKeyType, type TestPair } from '../support/certificates.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
+import { countingTurns } from './support/loop-turns.js';
 import { eventually, failureOf, withWatchedPair } from './support/watched-pair.js';
 
 jest.setTimeout(30_000);
@@ -105,6 +106,43 @@ describe('a PKCS#12 file', () => {
     });
   });
 });
+
+describe('a PKCS#12 file that takes long to open', () => {
+  it.each<readonly [string, string[]]>([
+    ['for its encryption of today', ['-iter', '1500000', '-nomac']],
+    ['for its encryption of old', ['-legacy', '-iter', '300000', '-nomac']],
+    ['for its MAC', ['-iter', '300000', '-keypbe', 'NONE', '-certpbe', 'NONE']],
+  ])('leaves the event loop to everybody else meanwhile: %s', async (_what, args) => {
+    await withTemporaryFolder(async (folder) => {
+      const { pfxFile } = await exported(folder, { args });
+      const turns = await countingTurns(() =>
+        withWatchedPair({ pfxFile, passphrase: PASSPHRASE }, ({ serial }) => {
+          expect(serial()).toBe('77');
+          return Promise.resolve();
+        }),
+      );
+      expect(turns).toBeGreaterThan(10);
+    });
+  });
+
+  it('without end is refused', async () => {
+    await withTemporaryFolder(async (folder) => {
+      const { pfxFile } = await exported(folder);
+      await writeFile(pfxFile, withRounds(await readFile(pfxFile), 0x7fffffff));
+      const error = await failureOf({ pfxFile, passphrase: PASSPHRASE });
+      expect(error).toMatchObject({ code: 'TLS_PKCS12_INVALID' });
+      expect(error.message).toContain('2147483647 rounds');
+    });
+  });
+});
+
+/** The same with another number in its MAC. */
+function withRounds(pfx: Buffer, rounds: number): Buffer {
+  const structure = forge.asn1.fromDer(pfx.toString('latin1'));
+  const mac = (structure.value as forge.asn1.Asn1[])[2]!;
+  (mac.value as forge.asn1.Asn1[])[2]!.value = forge.asn1.integerToDer(rounds).getBytes();
+  return Buffer.from(forge.asn1.toDer(structure).getBytes(), 'latin1');
+}
 
 describe('a PKCS#12 file that cannot be opened', () => {
   it.each<readonly [string, Export]>([
