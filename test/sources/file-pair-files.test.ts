@@ -322,6 +322,42 @@ describe('files that are fine', () => {
     });
   });
 
+  it('by Kubernetes with subPath is told, though it is in memory and read-only', async () => {
+    await withMounts(async (folder, mount) => {
+      await mkdir(folder.file('secret'));
+      await mount('-t', 'tmpfs', 'tmpfs', folder.file('secret'));
+      const { certFile, keyFile } = await pair.writeTo(folder.file('secret', '..2026_11'), 'tls');
+      const mounted = { certFile: folder.file('tls.crt'), keyFile: folder.file('tls.key') };
+      for (const [from, to] of [
+        [certFile, mounted.certFile],
+        [keyFile, mounted.keyFile],
+      ] as const) {
+        await writeFile(to, '');
+        await mount('--bind', from, to);
+        await mount('-o', 'remount,bind,ro', to);
+      }
+      expect(await findingsOf(mounted)).toMatchObject([
+        { code: 'WATCH_UNSUPPORTED', severity: 'warning' },
+        { code: 'WATCH_UNSUPPORTED', severity: 'warning' },
+      ]);
+    });
+  });
+
+  it('by Docker Swarm is worth a remark only: such secrets never change', async () => {
+    await withPair(async (_folder, { certFile, keyFile }) => {
+      const file = '/run/secrets/tls.crt';
+      const script = `mount -t tmpfs tmpfs /run && mkdir /run/secrets && touch ${file} && mount --bind "$0" ${file} && exec "$@"`;
+      const options = { certFile: file, keyFile };
+      const program = join(__dirname, 'children', 'load-file-pair.ts');
+      const command = [process.execPath, '--import', 'tsx', program, JSON.stringify(options)];
+      const { stdout } = await run('unshare', ['-m', 'sh', '-c', script, certFile, ...command]);
+      expect(JSON.parse(stdout)).toMatchObject({
+        code: 'loaded',
+        findings: [{ code: 'WATCH_UNSUPPORTED', severity: 'info' }],
+      });
+    });
+  });
+
   it('as secrets of a container are is told as information only, though all may read the key', async () => {
     await withMounts(async (folder, mount) => {
       await chmod(folder.path, 0o755);

@@ -10,8 +10,8 @@ import { fileSignature } from '../../files/file-signature.js';
 import { FolderWatch } from '../../files/folder-watch.js';
 import type { LoadedPair } from '../../files/load-pair.js';
 import { type FilePairFiles, PairReader } from './pair-reader.js';
+import { unwatchableFiles } from '../../files/unwatchable-files.js';
 import { ToldFindings } from './told-findings.js';
-import { unwatchableFiles } from './unwatchable-files.js';
 
 const POLL_MS = 1_000;
 /** How long a fault must last, after the last change, until it is told: a writer puts one file after the other. */
