@@ -7,6 +7,7 @@ export const DEBIAN_PACKAGES = [
   'haproxy',
   'libnginx-mod-stream',
   'libnss3-tools', // certutil, for Chromium's trust store
+  'mkcert',
   'nginx-light',
   'openssl',
   'pebble', // an ACME certificate authority and a DNS server for it

@@ -274,6 +274,36 @@ describe('An example serves files that somebody else has made:', () => {
       );
     }));
 
+  it('mkcert.ts, as mkcert itself has written them', () =>
+    withTemporaryFolder(async (folder) => {
+      const env = { CAROOT: folder.file('authority') };
+      await mkdir(folder.file('certs'));
+      const mkcert = async (...names: string[]): Promise<void> => {
+        const request = { program: 'mkcert', args: names, env, cwd: folder.file('certs') };
+        expect(await run(request)).toMatchObject({ exitCode: 0 });
+      };
+      await mkcert('localhost', '127.0.0.1', '::1');
+      await running(
+        'mkcert.ts',
+        async ({ port }) => {
+          const caPem = await readFile(folder.file('authority', 'rootCA.pem'), 'utf8');
+          const visit = async (host: string): Promise<string> =>
+            (await nodeHttps({ port, host, caPem })).body;
+          expect(await visit('localhost')).toBe(`You reached localhost:${port}\n`);
+          expect(await visit('127.0.0.1')).toBe(`You reached 127.0.0.1:${port}\n`);
+          await mkcert('*.app.localhost');
+          await until(() => visit('one.app.localhost').then(Boolean, () => false));
+          expect((await readdir(folder.file('certs'))).sort()).toEqual([
+            '_wildcard.app.localhost-key.pem',
+            '_wildcard.app.localhost.pem',
+            'localhost+2-key.pem',
+            'localhost+2.pem',
+          ]);
+        },
+        { env: { ...ANY_PORTS, CERTS_DIR: folder.file('certs') } },
+      );
+    }));
+
   it('kubernetes.ts, from the folder that a secret is mounted at', () =>
     withTemporaryFolder(async (folder) => {
       const { cert: certPem, key: keyPem } = await (await testCa()).issue({ names: ['localhost'] });

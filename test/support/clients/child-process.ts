@@ -8,6 +8,8 @@ export interface Command {
   readonly args: readonly string[];
   /** Written to its standard input, which is then closed. */
   readonly input?: string;
+  /** The working folder; defaults to this process's. */
+  readonly cwd?: string;
   /** Added to the environment, after everything that names a trust store was taken out. */
   readonly env?: Readonly<Record<string, string>>;
   /** When it is killed, with all of its children; defaults to 20 s. */
@@ -31,6 +33,7 @@ export async function run(command: Command): Promise<Outcome> {
   const { timeLimitMs = 20_000 } = command;
   const child = spawn(command.program, command.args, {
     detached: true,
+    cwd: command.cwd,
     env: { ...environmentWithoutTrust(), ...command.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
