@@ -9,11 +9,11 @@ import { ExpiryWatch, type WatchedCertificate } from './expiry.js';
 import type { CredentialResolver } from './handshake/credential-resolver.js';
 import { type TlsSettings, tlsServerOptions } from './handshake/tls-settings.js';
 import { Inspections } from './inspections.js';
-import { isRsa } from './credential/key-kinds.js';
+import { isRsa, withoutAlternative } from './credential/key-kinds.js';
 import { type AtHand, KeyAlternatives } from './key-alternatives.js';
 import { ObservedResolver } from './observed-resolver.js';
 import { assertNoFindings, SourceSet, type SourceSurroundings } from './source-set.js';
-import { credentialsOf, managedOf } from './source-readings.js';
+import { credentialsOf, managedOf, unloadedOf } from './source-readings.js';
 import { type CertificateSource, nameOfSource } from './sources/certificate-source.js';
 import { type CertificateStatus, certificatesOf } from './status.js';
 
@@ -37,7 +37,6 @@ export class Certificates {
   readonly #alternatives: KeyAlternatives | undefined;
   readonly #contexts = new BoundedMap<string, SecureContext>(CACHED_CONTEXTS);
   #isWatching = false;
-  #isLookDue = false;
 
   constructor(options: CertificatesOptions) {
     const { sources, clock, reporter } = options;
@@ -54,16 +53,16 @@ export class Certificates {
       changed: () => {
         this.resolver.changed();
         this.#alternatives?.changed();
-        this.#lookSoon();
+        if (this.#isWatching) this.#watch.changed();
       },
     });
     this.resolver = this.#observedResolver();
     this.#watch = new ExpiryWatch(clock, () => this.#watched(), {
-      expiring: ({ source, credential }) => {
-        reporter.expiry('expiring', source, credential);
+      expiring: ({ source, certificate }) => {
+        reporter.expiry('expiring', source, certificate);
       },
-      expired: ({ source, credential }) => {
-        reporter.expiry('expired', source, credential);
+      expired: ({ source, certificate }) => {
+        reporter.expiry('expired', source, certificate);
       },
     });
   }
@@ -82,7 +81,7 @@ export class Certificates {
     }
     this.#isWatching = true;
     this.#alternatives?.start();
-    this.#look();
+    this.#watch.look();
   }
 
   /** Ends everything that runs. */
@@ -145,6 +144,9 @@ export class Certificates {
       clock,
       defaultName,
       report: this.#report,
+      met: (credential: Credential, source: CertificateSource) => {
+        this.#inspections.know(withoutAlternative(credential), { source: nameOfSource(source) });
+      },
       resolved: (finding: Finding) => {
         reporter.resolvedRecurring(finding);
       },
@@ -153,7 +155,7 @@ export class Certificates {
       context,
       {
         served: (credential) => {
-          this.#inspections.add(credential);
+          this.#inspections.add(withoutAlternative(credential));
           if (credential.alternative !== undefined) this.#inspections.add(credential.alternative);
         },
         unmatched: (serverName) => {
@@ -177,6 +179,7 @@ export class Certificates {
 
   *#names(): Iterable<string> {
     for (const [, { names }] of this.#atHand()) yield* names;
+    for (const source of this.#options.sources) for (const { names } of unloadedOf(source)) yield* names;
   }
 
   *#atHand(): Iterable<AtHand> {
@@ -207,34 +210,19 @@ export class Certificates {
     this.#options.reporter.reportRecurring(finding);
   };
 
-  /** Once for all that changes in one turn: a folder may tell of a thousand certificates at a time. */
-  #lookSoon(): void {
-    if (this.#isLookDue) return;
-    this.#isLookDue = true;
-    queueMicrotask(() => {
-      this.#isLookDue = false;
-      this.#look();
-    });
-  }
-
-  #look(): void {
-    if (this.#isWatching) this.#watch.look();
-  }
-
   *#watched(): Iterable<WatchedCertificate> {
     for (const source of this.#options.sources) {
       const planned = new Map<string, number>();
       for (const { credential, nextRenewal } of managedOf(source, this.#report)) {
         if (credential !== undefined && nextRenewal !== undefined) planned.set(credential.id, nextRenewal.at);
       }
+      const name = nameOfSource(source);
       for (const credential of credentialsOf(source, this.#report)) {
         const plannedRenewal = planned.get(credential.id);
-        yield {
-          credential,
-          source: nameOfSource(source),
-          ...(plannedRenewal === undefined ? {} : { plannedRenewal }),
-        };
+        const plan = plannedRenewal === undefined ? {} : { plannedRenewal };
+        yield { certificate: credential, source: name, ...plan };
       }
+      for (const certificate of unloadedOf(source)) yield { certificate, source: name };
     }
   }
 }

@@ -5,6 +5,7 @@
  */
 import { alarm, type Clock } from './clock.js';
 import type { Credential } from './credential/credential.js';
+import type { UnloadedCertificate } from './sources/certificate-source.js';
 
 /** Validity in milliseconds since the epoch. */
 export type Validity = Pick<Credential, 'notBefore' | 'notAfter'>;
@@ -15,10 +16,7 @@ const SHORT_LIFETIME_MS = 30 * DAY_MS;
 /** The instants at which to warn, ascending; the last is `notAfter` itself. */
 export function warningInstants({ notBefore, notAfter }: Validity, plannedRenewal?: number): number[] {
   const lifetimeMs = notAfter - notBefore;
-  const first =
-    plannedRenewal === undefined
-      ? notAfter - lifetimeMs / 3
-      : plannedRenewal + (notAfter - plannedRenewal) / 2;
+  const first = firstWarning({ notBefore, notAfter }, plannedRenewal);
   const daily =
     lifetimeMs < SHORT_LIFETIME_MS ? [] : [7, 6, 5, 4, 3, 2, 1].map((days) => notAfter - days * DAY_MS);
   const later = [notAfter - lifetimeMs / 6, notAfter - lifetimeMs / 20, ...daily].filter(
@@ -27,9 +25,16 @@ export function warningInstants({ notBefore, notAfter }: Validity, plannedRenewa
   return [...new Set([first, ...later, notAfter])].sort((a, b) => a - b);
 }
 
-/** A certificate to watch. */
+/** The first of them: before that nothing is said, and the state is `valid`. */
+export function firstWarning({ notBefore, notAfter }: Validity, plannedRenewal?: number): number {
+  return plannedRenewal === undefined
+    ? notAfter - (notAfter - notBefore) / 3
+    : plannedRenewal + (notAfter - plannedRenewal) / 2;
+}
+
+/** A certificate to watch, loaded or not. */
 export interface WatchedCertificate {
-  readonly credential: Credential;
+  readonly certificate: UnloadedCertificate;
   readonly source: string;
   /** When it should be renewed; only for managed ones. */
   readonly plannedRenewal?: number;
@@ -43,15 +48,21 @@ export interface ExpiryListener {
 
 const LONGEST_LOOK_MS = 3_600_000;
 const SHORTEST_LOOK_MS = 1_000;
+/** A look at 10,000 certificates takes milliseconds, which are not to be spent for every one that is loaded. */
+const MANY_CERTIFICATES = 2_500;
+const GATHERING_MS = 5_000;
 
 /** Looks at all certificates, at the latest every hour, and warns once for each instant that has passed. */
 export class ExpiryWatch {
   readonly #clock: Clock;
   readonly #certificates: () => Iterable<WatchedCertificate>;
   readonly #listener: ExpiryListener;
-  /** The last instant warned about, by credential; only of credentials that are still there. */
+  /** The last instant warned about, by certificate; only of those that are still there. */
   #warned = new Map<string, number>();
+  #count = 0;
   #cancel: (() => void) | undefined;
+  #isGathering = false;
+  #gatheringTimer: unknown;
 
   constructor(clock: Clock, certificates: () => Iterable<WatchedCertificate>, listener: ExpiryListener) {
     this.#clock = clock;
@@ -59,21 +70,27 @@ export class ExpiryWatch {
     this.#listener = listener;
   }
 
-  /** Looks now, and again when the next instant has come or a certificate has changed. */
+  /** Looks now, and again when the next instant has come. */
   look(): void {
     this.close();
     const now = this.#clock.now();
     let next = now + LONGEST_LOOK_MS;
     const warned = new Map<string, number>();
-    for (const certificate of this.#certificates()) {
-      const { credential, plannedRenewal } = certificate;
-      const instants = warningInstants(credential, plannedRenewal);
-      const passed = instants.findLast((instant) => instant <= now);
-      const following = instants.find((instant) => instant > now);
-      if (following !== undefined) next = Math.min(next, following);
-      if (passed === undefined) continue;
-      if (passed > (this.#warned.get(credential.id) ?? -Infinity)) this.#warn(certificate, passed);
-      warned.set(credential.id, passed);
+    this.#count = 0;
+    for (const watched of this.#certificates()) {
+      const { certificate, plannedRenewal } = watched;
+      this.#count += 1;
+      const first = firstWarning(certificate, plannedRenewal);
+      if (now < first) {
+        next = Math.min(next, first);
+        continue;
+      }
+      const instants = warningInstants(certificate, plannedRenewal);
+      const passed = instants.findLast((instant) => instant <= now) ?? first;
+      next = Math.min(next, instants.find((instant) => instant > now) ?? Infinity);
+      const key = keyOf(certificate);
+      if (passed > (this.#warned.get(key) ?? -Infinity)) this.#warn(watched, passed);
+      warned.set(key, passed);
     }
     this.#warned = warned;
     this.#cancel = alarm(this.#clock, Math.max(next, now + SHORTEST_LOOK_MS), () => {
@@ -81,14 +98,33 @@ export class ExpiryWatch {
     });
   }
 
+  /** There are other certificates than before: looks once for all that change in this turn, or soon when there are many. */
+  changed(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    const look = (): void => {
+      if (this.#isGathering) this.look();
+    };
+    if (this.#count <= MANY_CERTIFICATES) queueMicrotask(look);
+    else this.#gatheringTimer = this.#clock.setTimeout(look, GATHERING_MS);
+  }
+
   /** Ends the watch; `look` begins it again. */
   close(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#isGathering = false;
+    this.#clock.clearTimeout(this.#gatheringTimer);
+    this.#gatheringTimer = undefined;
   }
 
-  #warn(certificate: WatchedCertificate, instant: number): void {
-    if (instant >= certificate.credential.notAfter) this.#listener.expired(certificate);
-    else this.#listener.expiring(certificate);
+  #warn(watched: WatchedCertificate, instant: number): void {
+    if (instant >= watched.certificate.notAfter) this.#listener.expired(watched);
+    else this.#listener.expiring(watched);
   }
+}
+
+/** The same for a certificate that is loaded and one that is not; serial numbers are of one issuer. */
+function keyOf({ names, serialNumber, notAfter }: UnloadedCertificate): string {
+  return `${serialNumber} ${notAfter} ${names[0] ?? ''}`;
 }

@@ -5,6 +5,7 @@
 import { BoundedMap } from './bounded-map.js';
 import type { Credential } from './credential/credential.js';
 import type { Finding } from './credential/findings.js';
+import { isLeftToSource } from './credential/inspected.js';
 import type { Clock } from './clock.js';
 import type * as inspecting from './diagnosis/inspect.js';
 import { messageOf } from './errors.js';
@@ -43,6 +44,7 @@ interface Waiting extends InspectedOrigin {
 export class Inspections {
   readonly #options: InspectionsOptions;
   #seen = new WeakSet<Credential>();
+  readonly #origins = new WeakMap<Credential, InspectedOrigin>();
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #isOpen = false;
@@ -57,11 +59,16 @@ export class Inspections {
     this.#isOpen = true;
   }
 
+  /** Says where a credential comes from that may be shown later, by somebody who does not know. */
+  know(credential: Credential, origin: InspectedOrigin): void {
+    this.#origins.set(credential, origin);
+  }
+
   /** Shows a credential; cheap when it has been seen. */
-  add(credential: Credential, origin: InspectedOrigin = {}): void {
+  add(credential: Credential, origin?: InspectedOrigin): void {
     if (!this.#isOpen || this.#seen.has(credential) || this.#waiting.length >= MOST_WAITING) return;
     this.#seen.add(credential);
-    this.#waiting.push({ ...origin, credential });
+    this.#waiting.push({ ...(origin ?? this.#origins.get(credential)), credential });
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
     });
@@ -83,9 +90,9 @@ export class Inspections {
 
   async #run(): Promise<void> {
     try {
-      const { examine, isInspected } = await import('./diagnosis/inspect.js');
+      const { examine } = await import('./diagnosis/inspect.js');
       for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-        if (!isInspected(next.credential)) this.#inspect(next, examine);
+        if (!isLeftToSource(next.credential)) this.#inspect(next, examine);
         await turnOfTheLoop();
       }
     } catch (error) {

@@ -4,7 +4,6 @@
  */
 import { BoundedMap } from './bounded-map.js';
 import type { Clock } from './clock.js';
-import type { Credential } from './credential/credential.js';
 import type { Finding } from './credential/findings.js';
 import { codeOf, isTlsmithError, messageOf, TlsmithError } from './errors.js';
 import type { CertificateEvent, ExpiryEvent, FailedEvent, SecureServerEvents } from './events.js';
@@ -16,13 +15,16 @@ import type { Logger } from './logger.js';
 import { Counters } from './metrics.js';
 import { RecurringFindings } from './recurring-findings.js';
 import { RepeatedLog } from './repeated-log.js';
-import type { SourceEvent } from './sources/certificate-source.js';
+import type { SourceEvent, UnloadedCertificate } from './sources/certificate-source.js';
 import { UnmatchedNames } from './unmatched-names.js';
 
 const KEPT_FINDINGS = 1_000;
 const DAY_MS = 86_400_000;
 const UNKNOWN_NAME_HINT =
   'If the name is yours, add it to a certificate, or a certificate for it to a source; if not, somebody points its DNS here or scans.';
+
+const EXPIRY_HINT =
+  'Renew it and put the new one in its place (certbot renew, or ask its authority); it is served without a restart. A managed one says in status() what keeps it from being renewed.';
 
 const HINTS: Readonly<Partial<Record<RefusalCode | AdmissionRefusalCode, string>>> = {
   PEER_NOT_ALLOWED: 'If the client is to be let in, add its address or network to `allowPeers`.',
@@ -165,22 +167,24 @@ export class Reporter {
   }
 
   /** Tells that a certificate runs out, or has. */
-  expiry(kind: 'expiring' | 'expired', source: string, credential: Credential): void {
+  expiry(kind: 'expiring' | 'expired', source: string, certificate: UnloadedCertificate): void {
+    const { names, serialNumber, notAfter } = certificate;
     const event: ExpiryEvent = {
       source,
-      names: credential.names,
-      serialNumber: credential.serialNumber,
-      notAfter: isoOf(credential.notAfter),
-      daysLeft: Math.floor((credential.notAfter - this.#clock.now()) / DAY_MS),
+      names,
+      serialNumber,
+      notAfter: isoOf(notAfter),
+      daysLeft: Math.floor((notAfter - this.#clock.now()) / DAY_MS),
     };
-    const names = credential.names.join(', ');
-    if (kind === 'expired')
-      this.#logger.error(event, `The certificate for ${names} has expired at ${event.notAfter}.`);
-    else
-      this.#logger.warn(
-        event,
-        `The certificate for ${names} expires in ${event.daysLeft} days, at ${event.notAfter}.`,
-      );
+    const isOver = kind === 'expired';
+    const when = isOver
+      ? `has expired at ${event.notAfter}`
+      : `expires in ${event.daysLeft} days, at ${event.notAfter}`;
+    const code = isOver ? 'TLS_CERT_EXPIRED' : 'TLS_CERT_EXPIRING';
+    this.#logger[isOver ? 'error' : 'warn'](
+      { code, ...event, hint: EXPIRY_HINT },
+      `The certificate for ${names.join(', ')} ${when}.`,
+    );
     this.#emit(kind, event);
   }
 

@@ -8,8 +8,11 @@ import { messageOf } from './errors.js';
 import { isProvenCredential } from './handshake/proven-credential.js';
 import {
   type CertificateSource,
+  type IndexedSource,
   type ManagedCertificate,
   nameOfSource,
+  UNLOADED,
+  type UnloadedCertificate,
 } from './sources/certificate-source.js';
 
 /** Who hears of sources that cannot be read. */
@@ -35,6 +38,11 @@ export function managedOf(source: CertificateSource, report: ReportFinding): Man
       return isManagedCertificate(copy) ? copy : undefined;
     },
   });
+}
+
+/** What one of our own sources knows of certificates that it has not loaded: there may be thousands. */
+export function unloadedOf(source: CertificateSource): Iterable<UnloadedCertificate> {
+  return UNLOADED in source ? (source as CertificateSource & IndexedSource)[UNLOADED]() : [];
 }
 
 interface Reading<Entry> {

@@ -1,13 +1,14 @@
 /** What `status()` answers: JSON-serialisable, without secrets, instants in ISO 8601. */
 import type { Credential } from './credential/credential.js';
-import { warningInstants } from './expiry.js';
+import { firstWarning, type Validity } from './expiry.js';
 import type { Finding } from './credential/findings.js';
-import { credentialsOf, managedOf, type ReportFinding } from './source-readings.js';
+import { credentialsOf, managedOf, type ReportFinding, unloadedOf } from './source-readings.js';
 import {
   type CertificateSource,
   type ListenerAddress,
   type ManagedCertificate,
   nameOfSource,
+  type UnloadedCertificate,
 } from './sources/certificate-source.js';
 
 /** The state of a certificate. */
@@ -20,7 +21,7 @@ export interface CertificateStatus {
   /** The name of the source it comes from. */
   readonly source: string;
   readonly state: CertificateState;
-  /** The issuer's common name. */
+  /** The issuer's common name; absent, like the fingerprint, while a certificate of a large folder is not loaded. */
   readonly issuer?: string;
   /** The serial number, upper-case hexadecimal. */
   readonly serialNumber?: string;
@@ -64,6 +65,7 @@ export function certificatesOf(
   return [
     ...managed.map((certificate) => managedStatus(certificate, name, now)),
     ...others.map((credential) => credentialStatus(credential, name, { now })),
+    ...Array.from(unloadedOf(source), (certificate) => knownStatus(certificate, name, { now })),
   ];
 }
 
@@ -96,24 +98,32 @@ interface StateOptions {
 }
 
 function credentialStatus(credential: Credential, source: string, options: StateOptions): CertificateStatus {
+  const { issuer, fingerprint256 } = credential;
+  return { ...knownStatus(credential, source, options), issuer, fingerprint256 };
+}
+
+function knownStatus(
+  certificate: UnloadedCertificate,
+  source: string,
+  options: StateOptions,
+): CertificateStatus {
+  const { names, serialNumber, notBefore, notAfter } = certificate;
   return {
-    names: credential.names,
+    names,
     source,
-    state: stateOf(credential, options),
-    issuer: credential.issuer,
-    serialNumber: credential.serialNumber,
-    fingerprint256: credential.fingerprint256,
-    notBefore: isoOf(credential.notBefore),
-    notAfter: isoOf(credential.notAfter),
-    daysLeft: Math.floor((credential.notAfter - options.now) / DAY_MS),
+    state: stateOf(certificate, options),
+    serialNumber,
+    notBefore: isoOf(notBefore),
+    notAfter: isoOf(notAfter),
+    daysLeft: Math.floor((notAfter - options.now) / DAY_MS),
   };
 }
 
 /** `expiring` from the first warning on (see expiry.ts); a certificate that is not yet valid is `pending`. */
-function stateOf(credential: Credential, { now, plannedRenewal }: StateOptions): CertificateState {
-  if (now >= credential.notAfter) return 'expired';
-  if (now < credential.notBefore) return 'pending';
-  return now >= (warningInstants(credential, plannedRenewal)[0] ?? Infinity) ? 'expiring' : 'valid';
+function stateOf(validity: Validity, { now, plannedRenewal }: StateOptions): CertificateState {
+  if (now >= validity.notAfter) return 'expired';
+  if (now < validity.notBefore) return 'pending';
+  return now >= firstWarning(validity, plannedRenewal) ? 'expiring' : 'valid';
 }
 
 function isoOf(instant: number): string {

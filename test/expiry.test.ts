@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createCredential, type Credential } from '../src/credential/credential.js';
 import { ExpiryWatch, type WatchedCertificate, warningInstants } from '../src/expiry.js';
 import { testCa } from './support/certificates.js';
-import { manualClock } from './support/manual-clock.js';
+import { manualClock, settled } from './support/manual-clock.js';
 
 const DAY_MS = 86_400_000;
 
@@ -78,6 +78,36 @@ describe('the watch over expiry', () => {
     watch.close();
   });
 
+  it('looks at a change at once when there are few certificates, and gathers changes when there are many', async () => {
+    const clock = manualClock(0);
+    let looks = 0;
+    let count = 2_500;
+    const certificate = { names: ['a.test'], serialNumber: '1', notBefore: 0, notAfter: DAY_MS };
+    const all = function* (): Iterable<WatchedCertificate> {
+      looks += 1;
+      for (let index = 0; index < count; index += 1) yield { certificate, source: 'test' };
+    };
+    const watch = new ExpiryWatch(clock, all, { expiring: () => undefined, expired: () => undefined });
+    watch.look();
+    watch.changed();
+    watch.changed();
+    await settled();
+    expect(looks).toBe(2);
+    count = 2_501;
+    watch.look();
+    watch.changed();
+    await clock.advance(4_999);
+    expect(looks).toBe(3);
+    watch.changed();
+    await clock.advance(1);
+    expect(looks).toBe(4);
+    watch.changed();
+    watch.close();
+    expect(clock.pendingTimers).toBe(0);
+    await settled();
+    expect(looks).toBe(4);
+  });
+
   async function watched({
     lifetimeDays,
     startsAtDay = 0,
@@ -93,7 +123,7 @@ describe('the watch over expiry', () => {
     const credential = await credentialOf(notBefore, notBefore + lifetimeDays * DAY_MS);
     const clock = manualClock(notBefore + startsAtDay * DAY_MS);
     const told: string[] = [];
-    const certificates: WatchedCertificate[] = [{ credential, source: 'test' }];
+    const certificates: WatchedCertificate[] = [{ certificate: credential, source: 'test' }];
     const watch = new ExpiryWatch(clock, () => certificates, {
       expiring: () => told.push('expiring'),
       expired: () => told.push('expired'),

@@ -10,6 +10,8 @@ import { normalizeConfiguredName, normalizeIpAddress } from './server-name.js';
 export interface CertificateOutline {
   /** As `namesOf` answers them. */
   readonly names: readonly string[];
+  /** Upper-case hexadecimal, as node has it. */
+  readonly serialNumber: string;
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
@@ -47,7 +49,7 @@ export function outlineOf(der: Buffer): CertificateOutline | undefined {
 /** TBSCertificate, up to its end. */
 function outlineIn(tbs: DerCursor): CertificateOutline {
   tbs.skipIf(contextTag(0, 'constructed')); // version
-  tbs.enter(TAG.integer); // serialNumber
+  const serialNumber = serialNumberOf(tbs.enter(TAG.integer).octets());
   tbs.enter(TAG.sequence); // signature
   tbs.enter(TAG.sequence); // issuer
   const validity = tbs.enter(TAG.sequence);
@@ -58,7 +60,17 @@ function outlineIn(tbs: DerCursor): CertificateOutline {
   tbs.skipIf(contextTag(2, 'primitive'));
   const extensions = tbs.enter(contextTag(3, 'constructed')).enter(TAG.sequence);
   tbs.assertEnd();
-  return { names: namesAmong(extensions), notBefore, notAfter };
+  return { names: namesAmong(extensions), serialNumber, notBefore, notAfter };
+}
+
+/** RFC 5280 §4.1.2.2: positive, and so with a zero in front where the first bit would say otherwise. */
+function serialNumberOf(octets: Uint8Array): string {
+  const [first = 0, second] = octets;
+  const isPadded = first === 0 && second !== undefined;
+  const digits = isPadded ? octets.subarray(1) : octets;
+  if (first > 0x7f || digits[0] === undefined || digits[0] === 0)
+    throw new RangeError('an unusual serial number');
+  return Buffer.from(digits).toString('hex').toUpperCase();
 }
 
 /** Without an extension for names these are elsewhere; and of an authority there is more to find out. */

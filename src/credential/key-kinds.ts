@@ -24,6 +24,13 @@ export function withAlternative(credential: Credential, alternative: Credential)
   return both;
 }
 
+/** The credential by itself, as its source has it. */
+export function withoutAlternative(credential: Credential): Credential {
+  return credential.alternative === undefined
+    ? credential
+    : (Object.getPrototypeOf(credential) as Credential);
+}
+
 /** Whether `other` may stand beside `credential` for these names. */
 export function isAlternative(
   other: Credential,

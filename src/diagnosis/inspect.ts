@@ -5,6 +5,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Credential } from '../credential/credential.js';
 import type { Finding } from '../credential/findings.js';
+import { leaveToSource } from '../credential/inspected.js';
 import { certificateBlocks } from '../credential/pem.js';
 import { readCertificate } from './certificate-reading.js';
 import { chainRule } from './chain.js';
@@ -47,17 +48,9 @@ const RULES: readonly Rule[] = [
   chainRule,
 ];
 
-/** Credentials whose source has inspected them; it knows the files and tells the findings itself. */
-const inspectedBySource = new WeakSet<Credential>();
-
-/** Whether {@link inspect} was called for the credential. */
-export function isInspected(credential: Credential): boolean {
-  return inspectedBySource.has(credential);
-}
-
 /** {@link examine}, for a source that tells the findings itself: the server will not inspect the credential again. */
 export function inspect(credential: Credential, options: InspectOptions): readonly Finding[] {
-  inspectedBySource.add(credential);
+  leaveToSource(credential);
   return examine(credential, options);
 }
 

@@ -4,6 +4,7 @@
  */
 import { createCredential, type Credential } from '../credential/credential.js';
 import type { Finding } from '../credential/findings.js';
+import { leaveToSource } from '../credential/inspected.js';
 import { TlsmithError } from '../errors.js';
 import { keyExposure } from './key-exposure.js';
 import { explainedPairError } from './pair-errors.js';
@@ -34,6 +35,8 @@ export interface ProvenPair {
  */
 export async function provePair(material: PairMaterial): Promise<ProvenPair> {
   const credential = await proven(material);
+  // Before it is served: the server would inspect it, too, without knowing its files.
+  leaveToSource(credential);
   return { credential, examine: (now) => examined(credential, material, now) };
 }
 

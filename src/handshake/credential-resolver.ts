@@ -3,14 +3,13 @@
  * synchronously and without allocation; those that must be waited for are asked once, however many clients wait.
  */
 import { BoundedMap } from '../bounded-map.js';
-import type { Clock } from '../clock.js';
 import { coversName, type Credential, isInDate } from '../credential/credential.js';
 import type { Finding } from '../credential/findings.js';
 import { normalizeIpAddress } from '../credential/server-name.js';
 import { isPromiseLike } from '../promise-like.js';
 import { type CertificateSource, nameOfSource } from '../sources/certificate-source.js';
-import { type FindingListener, OpenFindings } from './open-findings.js';
-import { isPendingAnswer, SourceAnswers } from './source-answers.js';
+import { OpenFindings } from './open-findings.js';
+import { type AnswerContext, isPendingAnswer, SourceAnswers } from './source-answers.js';
 
 /** A credential, nothing, or a promise of one of both that never rejects. */
 export type Selection = Credential | undefined | Promise<Credential | undefined>;
@@ -22,9 +21,8 @@ export interface SelectionOptions {
 }
 
 /** What the resolver is made from. */
-export interface ResolverOptions extends FindingListener {
+export interface ResolverOptions extends AnswerContext {
   readonly sources: readonly CertificateSource[];
-  readonly clock: Clock;
   readonly defaultName: string | undefined;
 }
 

@@ -43,6 +43,8 @@ export function isPendingAnswer(answer: Answer): answer is PendingAnswer {
 /** What asking needs of its surroundings. */
 export interface AnswerContext extends FindingListener {
   readonly clock: Clock;
+  /** Called when a source has answered with a credential for the first time. */
+  readonly met?: (credential: Credential, source: CertificateSource) => void;
 }
 
 /** Asks sources and proves what they answer. */
@@ -86,23 +88,24 @@ export class SourceAnswers {
 
   /** The answer may come from untyped code: nothing about it is believed. */
   #received(query: LazyQuery, found: unknown): Answer {
-    if (found === undefined || this.#isKnown(found)) {
+    if (found === undefined || this.#isKnown(found, query)) {
       this.#answeredWell(query);
       return found;
     }
     if (isPromiseLike(found)) return this.#inFlightFor(query, this.#within(SOURCE_TIMEOUT_MS, found));
     if (isPending(found)) return this.#inFlightFor(query, this.#within(LONGEST_PENDING_MS, found.pending));
-    const credential = this.#prove(found);
+    const credential = this.#prove(found, query);
     this.#answeredWell(query);
     return credential;
   }
 
   /** Whether it is a credential; looked at once, because a live one is answered in every handshake. */
-  #isKnown(found: unknown): found is Credential {
+  #isKnown(found: unknown, { source }: LazyQuery): found is Credential {
     if (typeof found !== 'object' || found === null) return false;
     if (this.#credentials.has(found)) return true;
     if (!isProvenCredential(found)) return false;
     this.#credentials.add(found);
+    this.#context.met?.(found, source);
     return true;
   }
 
@@ -119,7 +122,7 @@ export class SourceAnswers {
     try {
       const answer = await found;
       const final = isPending(answer) ? await this.#within(LONGEST_PENDING_MS, answer.pending) : answer;
-      const credential = this.#prove(final);
+      const credential = this.#prove(final, query);
       this.#answeredWell(query);
       return credential;
     } catch (error) {
@@ -138,9 +141,9 @@ export class SourceAnswers {
   }
 
   /** A proven credential, or undefined for "nothing", which databases write as null. */
-  #prove(input: unknown): Credential | undefined {
+  #prove(input: unknown, query: LazyQuery): Credential | undefined {
     if (input === undefined || input === null) return undefined;
-    if (isProvenCredential(input)) return input;
+    if (this.#isKnown(input, query)) return input;
     if (!isCredentialInput(input)) throw noCredentialInput();
     const proven = this.#proven.get(input);
     if (proven !== undefined) return proven;
@@ -148,6 +151,7 @@ export class SourceAnswers {
     const credential = this.#provenByDigest.get(digest) ?? createCredential(input);
     this.#proven.set(input, credential);
     this.#provenByDigest.set(digest, credential);
+    this.#isKnown(credential, query);
     return credential;
   }
 

@@ -53,6 +53,18 @@ export interface CertificateSource {
   close?(): Promise<void> | void;
 }
 
+/** What is known of a certificate that is not loaded, as its file says it. */
+export type UnloadedCertificate = Pick<Credential, 'names' | 'serialNumber' | 'notBefore' | 'notAfter'>;
+
+/** No name, so that no member of somebody else's source is taken for it. */
+export const UNLOADED: unique symbol = Symbol('unloaded certificates');
+
+/** A source of our own that knows certificates before it loads them. */
+export interface IndexedSource {
+  /** Those that `list()` does not have; for `status()`, expiry warnings and metrics. */
+  [UNLOADED](): Iterable<UnloadedCertificate>;
+}
+
 /** The source's name for people; never throws, whatever the source's `name` does. */
 export function nameOfSource(source: CertificateSource): string {
   try {

@@ -1,12 +1,15 @@
 /** `directory()`: all the pairs in a folder, in whatever layout a tool or a person has put them there. */
 import type { Credential } from '../credential/credential.js';
 import { assertKnownOptions } from '../known-options.js';
-import type {
-  CertificateSource,
-  Found,
-  ManagedCertificate,
-  SourceHost,
-  SourceQuery,
+import {
+  type CertificateSource,
+  type Found,
+  type IndexedSource,
+  type ManagedCertificate,
+  type SourceHost,
+  type SourceQuery,
+  UNLOADED,
+  type UnloadedCertificate,
 } from './certificate-source.js';
 import type { CertificateFolder, CertificateFolderOptions } from './directory/certificate-folder.js';
 import { LazyEngine } from './lazy-engine.js';
@@ -45,8 +48,8 @@ const OPTIONS = ['path', 'defaultName', 'lookup', 'passphrase', 'passphraseFile'
  * combined `<name>.pem` (haproxy), `<name>/fullchain.pem` and `privkey.pem` (certbot's `live`), `tls.crt` and `tls.key`
  * (Kubernetes); docs/certificate-sources.md has the whole table. A pair answers for the names in its certificate;
  * file names only break ties. Of several the newest in date is served, an exact name before a wildcard. Pairs are
- * loaded when a client first needs them (all at once up to 1,000 pairs), and at most 2,000 are kept loaded, which are
- * the ones that `status()` lists. Files that are added, replaced or removed are picked up within a second where the
+ * loaded when a client first needs them (all at once up to 1,000 pairs), and at most 2,000 are kept loaded; of the
+ * others `status()` says what their files do: names, serial number and dates. Files that are added, replaced or removed are picked up within a second where the
  * system notifies or there are at most 1,000 files, else within 30 seconds. A pair whose new files cannot be served
  * goes on with what it had, and the finding `RELOAD_REJECTED` says so.
  *
@@ -62,7 +65,7 @@ export function directory(options: DirectoryOptions | string): CertificateSource
   return new DirectorySource(parse(typeof options === 'string' ? { path: options } : options));
 }
 
-class DirectorySource implements CertificateSource {
+class DirectorySource implements CertificateSource, IndexedSource {
   readonly name = 'directory';
   readonly #options: CertificateFolderOptions;
   readonly #folder = new LazyEngine<CertificateFolder>();
@@ -88,6 +91,10 @@ class DirectorySource implements CertificateSource {
 
   list(): Iterable<Credential> {
     return this.#folder.current?.list() ?? [];
+  }
+
+  [UNLOADED](): Iterable<UnloadedCertificate> {
+    return this.#folder.current?.unloaded() ?? [];
   }
 
   managed(): Iterable<ManagedCertificate> {

@@ -17,7 +17,8 @@ async function leaf(request: LeafRequest): Promise<Buffer> {
 /** The same by node's parser. */
 function thoroughOutlineOf(der: Buffer): CertificateOutline {
   const certificate = new X509Certificate(der);
-  return { names: namesOf(certificate), ...validityOf(certificate, 'it') };
+  const { serialNumber } = certificate;
+  return { names: namesOf(certificate), serialNumber, ...validityOf(certificate, 'it') };
 }
 
 describe('the outline of a certificate', () => {
@@ -30,6 +31,8 @@ describe('the outline of a certificate', () => {
     ['no extensions but names', { names: ['a.test'], keyUsage: [], purposes: [], hasKeyIdentifiers: false }],
     ['an end beyond 2050', { names: ['a.test'], notAfter: Date.UTC(2051, 1, 28, 23, 59, 59) }],
     ['a beginning before 2000', { names: ['a.test'], notBefore: Date.UTC(1999, 11, 31) }],
+    ['a serial number with a zero in front', { names: ['a.test'], serialNumber: '00ff' }],
+    ['a short serial number', { names: ['a.test'], serialNumber: '0a' }],
     ['many names', { names: Array.from({ length: 100 }, (_, index) => `name-${index}.test`) }],
   ])('is what node reads: %s', async (_, request) => {
     const der = await leaf(request);
@@ -41,6 +44,7 @@ describe('the outline of a certificate', () => {
     ['its name in the subject only', { names: ['a.test'], hasAlternativeNames: false }],
     ['a name beyond ASCII', { names: ['a.test', 'ä.test'] }],
     ['a name with a comma', { names: ['a.test, DNS:b.test'] }],
+    ['a serial number that is zero', { names: ['a.test'], serialNumber: '00' }],
     ['a name with a NUL', { names: ['a.test\0.b.test'] }],
   ])('is left to node for %s', async (_, request) => {
     expect(outlineOf(await leaf(request))).toBeUndefined();

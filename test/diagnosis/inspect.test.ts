@@ -1,9 +1,10 @@
 // Every fault made with the real tool, and found; two at once are two findings; and what the hint says heals it.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Finding } from '../../src/credential/findings.js';
-import { inspect, type InspectOptions, isInspected } from '../../src/diagnosis/inspect.js';
+import { inspect, type InspectOptions } from '../../src/diagnosis/inspect.js';
 import { testCa } from '../support/certificates.js';
 import { createCredential } from '../../src/credential/credential.js';
+import { isLeftToSource } from '../../src/credential/inspected.js';
 import { extensions, GOOD_EXTENSIONS, openWorkshop, P256, type Workshop } from './support/workshop.js';
 
 jest.setTimeout(60_000);
@@ -240,9 +241,9 @@ describe('a certificate', () => {
 
   it('is marked as inspected by its source', async () => {
     const credential = await shop.credential('short', 'short', 'intermediate');
-    expect(isInspected(credential)).toBe(false);
+    expect(isLeftToSource(credential)).toBe(false);
     inspect(credential, { now: Date.now() });
-    expect(isInspected(credential)).toBe(true);
+    expect(isLeftToSource(credential)).toBe(true);
   });
 });
 

@@ -4,6 +4,7 @@ import {
   type CertificateSource,
   createCredential,
   createSecureServer,
+  directory,
   fromFunction,
   pemPair,
   type SecureServer,
@@ -13,6 +14,7 @@ import {
 import { type LeafRequest, testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { sClient } from '../support/clients.js';
 import { until } from '../support/manual-clock.js';
+import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { portOf } from './support/connections.js';
 import { memoryLog, type MemoryLog } from './support/log.js';
 import { swappableSource } from './support/pairs.js';
@@ -116,6 +118,66 @@ describe('an answer of a function', () => {
     pair = await pairWith();
     await handshake(port);
     await until(() => codes().length === 0, 'the finding to be taken back');
+  });
+});
+
+describe('a finding about what handshakes are served', () => {
+  const findings = () => secure.status().findings;
+
+  it.each<[string, string, (pair: TestPair) => SecureServerOptions['sources']]>([
+    [
+      'a function',
+      'fromVault',
+      ({ cert, key }) =>
+        fromFunction(function fromVault() {
+          return { cert, key };
+        }),
+    ],
+    [
+      'a bare function',
+      'vault',
+      ({ cert, key }) =>
+        function vault() {
+          return Promise.resolve({ cert, key });
+        },
+    ],
+    [
+      'an object',
+      'own',
+      (pair) => {
+        const found = createCredential(pair);
+        return { name: 'own', find: () => found };
+      },
+    ],
+    [
+      'an object that takes its time',
+      'slow',
+      (pair) => {
+        const found = createCredential(pair);
+        return { name: 'slow', find: () => Promise.resolve(found) };
+      },
+    ],
+  ])('names the source that has answered: %s', async (_what, name, source) => {
+    const port = await serve({ sources: source(await pairWith(WITHOUT_SIGNATURES))! });
+    await handshake(port);
+    await until(() => findings().length > 0, 'a finding');
+    expect(findings()).toMatchObject([{ code: 'TLS_KEY_USAGE', source: name }]);
+  });
+
+  it('is made once for each of two pairs of a folder that are served together', async () => {
+    await withTemporaryFolder(async ({ path }) => {
+      await (await pairWith(WITHOUT_SIGNATURES)).writeTo(path, 'a.test.rsa');
+      await (await pairWith({ keyUsage: ['keyAgreement'] })).writeTo(path, 'a.test.ecdsa');
+      const port = await serve({ sources: directory(path) });
+      await handshake(port);
+      await secure.reload();
+      await new Promise(setImmediate);
+      expect(findings().map(({ code, source }) => [code, source])).toEqual([
+        ['TLS_KEY_USAGE', 'directory'],
+        ['TLS_KEY_USAGE', 'directory'],
+      ]);
+      await secure.close();
+    });
   });
 });
 

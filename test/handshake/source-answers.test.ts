@@ -274,6 +274,25 @@ describe('a name that a source is thinking about', () => {
   }
 });
 
+describe('who has answered', () => {
+  it.each<readonly [string, (found: Found) => ReturnType<typeof answering>]>([
+    ['at once', (found) => answering(() => found)],
+    ['later', (found) => answering(() => Promise.resolve(found))],
+    ['in the end', (found) => answering(() => ({ pending: Promise.resolve(found as Credential) }))],
+  ])('is told once for each credential: %s', async (_what, from) => {
+    const { cert, key } = await (await testCa()).issue({ names: ['a.test'] });
+    for (const found of [await credentialFor('a.test'), { cert, key }]) {
+      const met: [string, readonly string[]][] = [];
+      const source = from(found);
+      const { resolver } = resolverOver([source], {
+        met: ({ names }, { name }) => met.push([name, names]),
+      });
+      for (let round = 0; round < 3; round += 1) await resolver.find('a.test');
+      expect(met).toEqual([['answering', ['a.test']]]);
+    }
+  });
+});
+
 describe('an answer', () => {
   it('is pending only when it has to be waited for', async () => {
     expect(isPendingAnswer(undefined)).toBe(false);

@@ -9,14 +9,17 @@ import type {
   ManagedCertificate,
   SourceHost,
   SourceQuery,
+  UnloadedCertificate,
 } from '../certificate-source.js';
 import { FolderWatch } from '../../files/folder-watch.js';
+import { unwatchableFilesIn } from '../../files/unwatchable-files.js';
 import { Announcements } from './announcements.js';
 import { DefaultPair } from './default-pair.js';
 import { FallbackDefault } from './fallback-default.js';
 import { FolderListing } from './folder-listing.js';
 import { FolderScan } from './folder-scan.js';
 import { emptyFinding, folderError, goneFinding } from './folder-state.js';
+import { isPart } from './layouts.js';
 import type { PairEntry } from './pair-entry.js';
 import { PairFindings } from './pair-findings.js';
 import { PairIndex } from './pair-index.js';
@@ -131,6 +134,16 @@ export class CertificateFolder {
     if (this.#fallback !== undefined) yield* this.#fallback.list();
   }
 
+  /** What the files of all others say, without those that have a better successor beside them. */
+  *unloaded(): Iterable<UnloadedCertificate> {
+    const now = this.#host.clock.now();
+    for (const entry of this.#scan.entries.values()) {
+      const { summary } = entry;
+      if (summary === undefined || !entry.isUsable || this.#loader.isLoaded(entry)) continue;
+      if (entry === this.#defaultPair.entry || this.#index.isBestForSome(entry, now)) yield summary;
+    }
+  }
+
   /** Those of the fallback. */
   managed(): Iterable<ManagedCertificate> {
     return this.#fallback?.managed() ?? [];
@@ -227,7 +240,10 @@ export class CertificateFolder {
     // Loading may take seconds, and whatever changes meanwhile is not to wait for it.
     if (isReloading || this.#host.strict) await this.#loadingFew;
     else this.#loader.tell({ isFinal: false });
-    if (!this.#closing.signal.aborted) await this.#lookAtFolder();
+    if (this.#closing.signal.aborted) return;
+    await this.#lookAtFolder();
+    // What is mounted rarely changes while a process runs.
+    if (isFinal) this.#findings.set(this.#listing, await unwatchableFilesIn(this.#listing.paths, isPart));
   }
 
   async #loadFew({ isFinal }: { readonly isFinal: boolean }): Promise<void> {

@@ -78,7 +78,12 @@ function thoroughContentOf(bytes: Buffer, path: string): CertificateFileContent 
   const leaf = leafOf(certificateBlocks(bytes, path));
   const names = namesOf(leaf);
   return {
-    summary: { names, ...validityOf(leaf, path), isRsa: leaf.raw.includes(RSA_ENCRYPTION) },
+    summary: {
+      names,
+      serialNumber: leaf.serialNumber,
+      ...validityOf(leaf, path),
+      isRsa: leaf.raw.includes(RSA_ENCRYPTION),
+    },
     isAuthority: leaf.ca && leaf.subjectAltName === undefined && !names.some(isDotted),
     hasKey: hasKey(bytes),
   };

@@ -2,16 +2,13 @@
 import { join } from 'node:path';
 import type { Credential } from '../../credential/credential.js';
 import type { TlsmithError } from '../../errors.js';
+import type { UnloadedCertificate } from '../certificate-source.js';
 import { nameOfStem } from './file-roles.js';
 import type { ListedFolder } from './folder-listing.js';
 import type { PairNames } from './layouts.js';
 
 /** What the index needs to know of a certificate; the certificate itself is not kept. */
-export interface CertificateSummary {
-  readonly names: readonly string[];
-  /** Milliseconds since the epoch. */
-  readonly notBefore: number;
-  readonly notAfter: number;
+export interface CertificateSummary extends UnloadedCertificate {
   /** Whether its key is an RSA key; what it looks like, for the key itself is not read yet. */
   readonly isRsa: boolean;
 }

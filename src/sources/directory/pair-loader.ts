@@ -208,8 +208,9 @@ export class PairLoader {
     this.#untold.delete(entry);
     this.#outlived.delete(entry);
     this.#kept.set(entry, credential);
-    const { names, notBefore, notAfter } = credential;
-    announcements.changed(index.update(entry, { names, notBefore, notAfter, isRsa: isRsa(credential) }));
+    const { names, serialNumber, notBefore, notAfter } = credential;
+    const summary = { names, serialNumber, notBefore, notAfter, isRsa: isRsa(credential) };
+    announcements.changed(index.update(entry, summary));
     this.#tellOf(entry, findings);
     if (entry.toldId === credential.id) return;
     entry.toldId = credential.id;
