@@ -1,22 +1,38 @@
 // A server with an ACME certificate that counts what it asks of its storage, tells each step, and kills itself at the
-// one it is told to. Its only argument is JSON: see ChildPlan in kill-point.ts.
+// one it is told to. Its only argument is JSON, made by kill-process.ts. It ends when its input does.
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 
 const plan = JSON.parse(process.argv[2]);
 const { acme, createSecureServer, fileStorage } = await import(plan.library);
 
+/** A write takes about so long: whoever dies within it dies anywhere in it. */
+const LONGEST_WRITE_MS = 3;
+const spared = plan.spared === undefined ? undefined : new RegExp(plan.spared);
 let steps = 0;
 
-function step(text) {
+function step(text, die = killed) {
   steps += 1;
   writeSync(1, `step ${steps} ${text}\n`);
-  if (steps === plan.killAtStep) process.kill(process.pid, 'SIGKILL');
+  if (steps >= plan.killAtStep && spared?.test(text) !== true) die();
 }
 
+function killed() {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function killedSoon() {
+  setTimeout(killed, Math.random() * LONGEST_WRITE_MS);
+}
+
+/** After a read everything is as before it. */
 async function stepped(what, key, work) {
   step(`before ${what} ${key}`);
-  const result = await work();
+  if (what === 'get') return work();
+  const result = work();
+  step(`during ${what} ${key}`, killedSoon);
+  await result;
   step(`after ${what} ${key}`);
   return result;
 }
@@ -50,6 +66,7 @@ const clock = {
   setTimeout: (callback, delayMs) => setTimeout(callback, delayMs).unref(),
   clearTimeout,
 };
+const inputEnds = once(process.stdin.resume(), 'end');
 const secure = createSecureServer(
   {
     sources: acme({
@@ -61,6 +78,9 @@ const secure = createSecureServer(
   },
   (request, response) => response.end('page'),
 );
+secure.on('failed', ({ error }) => {
+  writeSync(1, `failed ${error.code} ${error.message.replaceAll('\n', ' ')}\n`);
+});
 await secure.listen({ port: plan.tlsPort, host: '127.0.0.1' });
 
 const state = () => secure.status().certificates[0];
@@ -69,8 +89,10 @@ for (let serial; serial === undefined || serial === plan.until; serial = state()
   await new Promise((resolve) => setTimeout(resolve, 5));
 }
 writeSync(1, `served ${state().serialNumber}\n`);
+if (plan.diesInTheEnd) killed();
 // What comes after: the record of failures is deleted, leases are given back, and the authority is asked when to renew.
 await new Promise((resolve) => setTimeout(resolve, plan.lingerMs));
+await inputEnds;
 for await (const key of inner.list('acme/')) {
   if (/\/account$/.test(key)) writeSync(1, `kept ${digestOf((await inner.get(key)).bytes)}\n`);
 }

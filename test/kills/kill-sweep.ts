@@ -1,23 +1,26 @@
 /** All the points at which somebody can be killed, spread over some authorities that work side by side. */
-import {
-  type Course,
-  killAt,
-  type KillPoint,
-  type Lane,
-  length,
-  openLane,
-  type Verdict,
-} from './kill-point.js';
+import { begin, killAt, length, type Verdict } from './kill-point.js';
+import { type Course, type KillPoint, type Lane, openLane, type Place, removePlace } from './kill-process.js';
 
 /** How much is swept. */
 export interface SweepOptions {
   readonly courses: readonly Course[];
   readonly lanes: number;
-  /** Every so many-th point. */
+  /** Every so many-th point, beginning with this one. */
   readonly stride: number;
+  readonly from?: number;
   readonly lane: Pick<Lane, 'command' | 'library'>;
-  /** Told of each point that was judged, with what was wrong there. */
-  readonly told?: (done: number, of: number, faults: readonly string[]) => void;
+  /** Told of each point that was judged. */
+  readonly told?: (progress: Progress) => void;
+}
+
+/** A point that was judged. */
+export interface Progress {
+  readonly done: number;
+  readonly of: number;
+  readonly faults: readonly string[];
+  /** What was said there, if something was wrong. */
+  readonly story: readonly string[];
 }
 
 /** What was found. */
@@ -36,20 +39,37 @@ interface Task {
   readonly point: KillPoint;
 }
 
-export async function sweep({ courses, lanes, stride, lane, told }: SweepOptions): Promise<SweepReport> {
+export async function sweep({
+  courses,
+  lanes,
+  stride,
+  from = 0,
+  lane,
+  told,
+}: SweepOptions): Promise<SweepReport> {
   const open = await Promise.all(Array.from({ length: lanes }, () => openLane(lane)));
   try {
-    const tasks: Task[] = [];
-    for (const course of courses) tasks.push(...pointsOf(course, await length(open[0]!, course)));
-    const chosen = tasks.filter((_, index) => index % stride === 0);
+    const tasks = (await Promise.all(open.map((one, index) => measured(one, courses, index, lanes)))).flat();
+    const chosen = tasks.filter((_, index) => index >= from && (index - from) % stride === 0);
     const found: { readonly task: Task; readonly verdict: Verdict }[] = [];
     const rest = [...chosen];
     const work = async (one: Lane): Promise<void> => {
+      const places = new Map<Course, Place>();
       for (let task = rest.shift(); task !== undefined; task = rest.shift()) {
-        const verdict = await killAt(one, task.course, task.point);
+        const place = places.get(task.course) ?? (await begin(one, task.course));
+        const verdict = await killAt(one, task.course, task.point, place);
+        places.delete(task.course);
+        if (verdict.next !== undefined) places.set(task.course, verdict.next);
         found.push({ task, verdict });
-        told?.(found.length, chosen.length, verdict.faults);
+        const faults = faultsOf(task, verdict);
+        told?.({
+          done: found.length,
+          of: chosen.length,
+          faults,
+          story: faults.length > 0 ? verdict.story : [],
+        });
       }
+      await Promise.all([...places.values()].map(removePlace));
     };
     await Promise.all(open.map(work));
     const verdicts = found.map(({ verdict }) => verdict);
@@ -58,13 +78,26 @@ export async function sweep({ courses, lanes, stride, lane, told }: SweepOptions
       missed: verdicts.filter(({ wasKilled }) => !wasKilled).length,
       orders: verdicts.reduce((sum, { orders }) => sum + orders, 0),
       doubled: verdicts.filter(({ orders }) => orders > 1).length,
-      faults: found.flatMap(({ task, verdict }) =>
-        verdict.faults.map((fault) => `${nameOf(task)}: ${fault}`),
-      ),
+      faults: found.flatMap(({ task, verdict }) => faultsOf(task, verdict)),
     };
   } finally {
     await Promise.all(open.map((one) => one.stop()));
   }
+}
+
+/** All points of every so many-th course, one course after the other: they have the lane to themselves. */
+async function measured(
+  lane: Lane,
+  courses: readonly Course[],
+  first: number,
+  step: number,
+): Promise<readonly Task[]> {
+  const tasks: Task[] = [];
+  for (let index = first; index < courses.length; index += step) {
+    const course = courses[index]!;
+    tasks.push(...pointsOf(course, await length(lane, course)));
+  }
+  return tasks;
 }
 
 function pointsOf(course: Course, { steps, requests }: { steps: number; requests: number }): Task[] {
@@ -75,6 +108,6 @@ function pointsOf(course: Course, { steps, requests }: { steps: number; requests
   return [...storage, ...network.flat()].map((point) => ({ course, point }));
 }
 
-function nameOf({ course, point }: Task): string {
-  return JSON.stringify({ ...course, ...point });
+function faultsOf({ course, point }: Task, { faults }: Verdict): readonly string[] {
+  return faults.map((fault) => `${JSON.stringify({ ...course, ...point })}: ${fault}`);
 }

@@ -11,6 +11,7 @@ const PROGRAMS = {
   year: './year.mjs',
   replacement: './replacement.mjs',
   kills: './kills.mjs',
+  crashes: './crashes.mjs',
   nonces: './nonces.mjs',
   fuzz: './fuzz.mjs',
 };
@@ -18,7 +19,7 @@ const PROGRAMS = {
 const USAGE = `npm run soak -- [${Object.keys(PROGRAMS).join('] [')}]
   --seed N      seed of every random choice
   --size N      how many of whatever a program counts, in place of its full size
-  --from N      the turn that fuzz begins with, to go on with an earlier run
+  --from N      the turn that fuzz begins with, or the point of kills, to go on with an earlier run
 Each program says what it did; what was wrong is at the end.`;
 
 const { values, positionals } = parseArgs({

@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { createServer, request as httpsRequest, type Server } from 'node:https';
+import { Agent, createServer, request as httpsRequest, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import {
@@ -53,6 +53,8 @@ export interface PebbleFront {
   intercept: Interception;
   /** Passes the next request to this path on, and breaks the connection in place of an answer. */
   loseAnswerTo(path: string): void;
+  /** Resolves when nobody is connected, and Pebble has answered all that was passed on. */
+  quiet(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -65,9 +67,14 @@ export async function startPebbleFront(
   const { cert, key } = await (await testCa()).issue({ names: ['127.0.0.1', 'localhost'] });
   const sockets = new Set<Socket>();
   const requests: SeenRequest[] = [];
+  const agent = new Agent({ keepAlive: true, ca: pebble.serverCa });
   let lost: string | undefined;
+  let underway = 0;
   const server: Server = createServer({ cert, key }, (incoming, response) => {
-    void serve(incoming, response).catch(() => response.destroy());
+    underway += 1;
+    void serve(incoming, response)
+      .catch(() => response.destroy())
+      .finally(() => (underway -= 1));
   });
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -83,7 +90,11 @@ export async function startPebbleFront(
     loseAnswerTo: (path) => {
       lost = path;
     },
+    quiet: async () => {
+      while (underway > 0 || sockets.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    },
     stop: async () => {
+      agent.destroy();
       const closed = once(server, 'close');
       server.close();
       for (const socket of sockets) socket.destroy();
@@ -105,7 +116,7 @@ export async function startPebbleFront(
       send(response, answer);
       return;
     }
-    const received = books.answer(seen) ?? (await passOn(incoming, body, pebble));
+    const received = books.answer(seen) ?? (await passOn(incoming, body, { pebble, agent }));
     if (lost === seen.path) {
       lost = undefined;
       incoming.socket.destroy();
@@ -149,11 +160,11 @@ function send(response: ServerResponse, { status, headers, body = '' }: Scripted
 async function passOn(
   { method, url = '', headers }: IncomingMessage,
   body: string,
-  pebble: Pebble,
+  { pebble, agent }: { pebble: Pebble; agent: Agent },
 ): Promise<FeatureAnswer> {
   const { hostname, port } = new URL(pebble.directoryUrl);
   const onward = httpsRequest({
-    ...{ hostname, port, method, path: url, headers, ca: pebble.serverCa, agent: false },
+    ...{ hostname, port, method, path: url, headers, agent },
     // Else it would be the host that the request names.
     servername: 'localhost',
   });
