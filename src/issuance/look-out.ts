@@ -4,6 +4,7 @@
  * them all. With a timer for each, a thousand certificates would wake the process a hundred times a minute for nothing.
  */
 import type { Clock } from '../clock.js';
+import { type Sleeper, WakeQueue } from './wake-queue.js';
 
 /** A clock that is this much behind what was slept was set back; timers may fire a little early. */
 const SLACK_MS = 1_000;
@@ -19,7 +20,7 @@ export interface Watch {
 /** Keeps watch for many. */
 export class LookOut {
   readonly #clock: Clock;
-  readonly #sleepers = new Set<Sleeper>();
+  readonly #sleepers = new WakeQueue();
   #timer: unknown;
   /** When the timer ends, by the clock as it was when it was set. */
   #timerAt = Infinity;
@@ -31,16 +32,14 @@ export class LookOut {
 
   /** @param look - called when it is time, and when the clock was set back */
   watch(look: () => void): Watch {
-    const sleeper: Sleeper = { look, wakeAt: Infinity, intervalMs: Infinity };
+    const sleeper: Sleeper = { look, wakeAt: Infinity, intervalMs: Infinity, place: -1 };
     return {
       sleepUntil: (instant, intervalMs) => {
-        sleeper.wakeAt = instant;
-        sleeper.intervalMs = intervalMs;
-        this.#sleepers.add(sleeper);
+        this.#sleepers.add(sleeper, { wakeAt: instant, intervalMs });
         this.#admit(sleeper);
       },
       rest: () => {
-        this.#sleepers.delete(sleeper);
+        this.#sleepers.remove(sleeper);
         if (this.#sleepers.size === 0) this.#arm(Infinity);
       },
     };
@@ -72,24 +71,12 @@ export class LookOut {
     const now = this.#clock.now();
     const isSetBack = now < this.#timerAt - SLACK_MS;
     this.#isRinging = true;
-    for (const sleeper of this.#sleepers) {
-      if (isSetBack || now >= sleeper.wakeAt) sleeper.look();
-    }
+    for (const sleeper of this.#sleepers.take(isSetBack ? Infinity : now)) sleeper.look();
     this.#isRinging = false;
     this.#arm(this.#earliest(now));
   }
 
   #earliest(now: number): number {
-    let earliest = Infinity;
-    for (const { wakeAt, intervalMs } of this.#sleepers) {
-      earliest = Math.min(earliest, wakeAt, now + intervalMs);
-    }
-    return earliest;
+    return Math.min(this.#sleepers.nextAt, now + this.#sleepers.shortestIntervalMs);
   }
-}
-
-interface Sleeper {
-  readonly look: () => void;
-  wakeAt: number;
-  intervalMs: number;
 }

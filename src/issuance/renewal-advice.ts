@@ -22,6 +22,8 @@ const PASSING = new Set(['ACME_UNREACHABLE', 'ACME_SERVER_ERROR', 'ACME_RATE_LIM
 const LASTING_CAUSES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL']);
 /** What an error may ask for. */
 const LONGEST_WAIT_MS = 24 * HOUR_MS;
+/** An issuer without an opinion may get one: some day its software is brought up to date. */
+const WITHOUT_OPINION_MS = 24 * HOUR_MS;
 
 /** What the advice is made with. */
 export interface AdviceTools {
@@ -54,6 +56,8 @@ export class RenewalAdvice {
   readonly #tools: AdviceTools;
   #advice: Advice | undefined;
   #faults = 0;
+  /** Whether the issuer had none when it was asked last: that costs nobody anything, and is not stored. */
+  #isWithoutOpinion = false;
   #asking: Promise<void> | undefined;
 
   constructor(tools: AdviceTools) {
@@ -100,13 +104,17 @@ export class RenewalAdvice {
 
   async #ask(credential: Credential): Promise<void> {
     const { clock, signal, ask } = this.#tools;
-    // Another process may have asked meanwhile.
-    await this.load();
+    // Another process may have asked meanwhile; where nobody was told anything, nothing is stored either.
+    if (!this.#isWithoutOpinion) await this.load();
     if ((this.#of(credential)?.askAgainAt ?? 0) > clock.now() || ask === undefined) return;
     try {
       const info = await ask(credential, signal);
       this.#faults = 0;
-      this.#keep(credential, info);
+      this.#isWithoutOpinion = info === undefined;
+      const isNothingKnown = info === undefined && this.#of(credential)?.window === undefined;
+      if (info === undefined) this.#advice = withoutOpinion(credential, clock.now());
+      else this.#keep(credential, info);
+      if (isNothingKnown) return;
     } catch (error) {
       if (signal.aborted) return;
       this.#faults += 1;
@@ -115,13 +123,9 @@ export class RenewalAdvice {
     await this.#tools.write(encode(this.#advice)).catch(() => undefined);
   }
 
-  #keep(credential: Credential, info: RenewalInfo | undefined): void {
-    const { clock, logger } = this.#tools;
+  #keep(credential: Credential, info: RenewalInfo): void {
+    const { logger } = this.#tools;
     const certificate = credential.fingerprint256;
-    if (info === undefined) {
-      this.#advice = { certificate, askAgainAt: clock.now() + AFTER_FAULT_MS };
-      return;
-    }
     const { askAgainAt, clockAheadMs = 0, ...window } = info;
     const before = this.#of(credential);
     const isSame = before?.window?.start === window.start && before.window.end === window.end;
@@ -156,6 +160,10 @@ export class RenewalAdvice {
   #of({ fingerprint256 }: Credential): Advice | undefined {
     return this.#advice?.certificate === fingerprint256 ? this.#advice : undefined;
   }
+}
+
+function withoutOpinion({ fingerprint256 }: Credential, now: number): Advice {
+  return { certificate: fingerprint256, askAgainAt: now + WITHOUT_OPINION_MS };
 }
 
 function isPassing(error: unknown): boolean {

@@ -32,6 +32,16 @@ function windowAt(start: number, retryMs = 6 * HOUR_MS): Answer {
   return (now) => ({ start, end: start + HOUR_MS, askAgainAt: now + retryMs });
 }
 
+/** What is stored of it. */
+async function storedAdvice({ storage }: Fixture): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const key of storage.list('managed/')) {
+    if (!key.endsWith('/renewal')) continue;
+    texts.push(new TextDecoder().decode((await storage.get(key))?.bytes));
+  }
+  return texts;
+}
+
 describe('An issuer that says when to renew', () => {
   it('is asked once the certificate is there, and its window decides', async () => {
     let start = 0;
@@ -187,6 +197,27 @@ describe('An issuer that says when to renew', () => {
     const after = await advised(() => undefined, { storage, clock });
     await clock.advance(HOUR_MS);
     expect(after.issuer.requests).toHaveLength(0);
+  });
+
+  it('without an opinion is asked again each day, and nothing is written for that', async () => {
+    const fixture = await advised(() => undefined);
+    expect(fixture.asked).toHaveLength(1);
+    await fixture.clock.advance(3 * DAY_MS + HOUR_MS);
+    expect(fixture.asked).toHaveLength(4);
+    expect(await storedAdvice(fixture)).toEqual([]);
+  });
+
+  it('that has given up its opinion is not held to it, after a restart either', async () => {
+    let start = 0;
+    const fixture = await advised((now) => {
+      if (start > 0) return undefined;
+      start = now + 20 * DAY_MS;
+      return { start, end: start + HOUR_MS, askAgainAt: now + 2 * HOUR_MS };
+    });
+    expect(await storedAdvice(fixture)).toEqual([expect.stringContaining('"selected"')]);
+    await fixture.clock.advance(3 * HOUR_MS);
+    expect(state(fixture).nextRenewal?.why).toBe('1/3 of the lifetime left');
+    expect(await storedAdvice(fixture)).toEqual([expect.not.stringContaining('"selected"')]);
   });
 
   it('is not asked about a certificate that has expired', async () => {

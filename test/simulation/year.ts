@@ -18,7 +18,7 @@ const DAY_MS = 24 * HOUR_MS;
 const SIX_DAYS_MS = 160 * HOUR_MS;
 const FORTY_FIVE_DAYS_MS = 45 * DAY_MS;
 /** How often what is served is looked at besides. */
-const LOOK_MS = 6 * HOUR_MS;
+const LOOK_MS = DAY_MS;
 const BEGIN = Date.UTC(2027, 0, 1);
 
 /** What is simulated. */
