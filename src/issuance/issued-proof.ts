@@ -5,6 +5,8 @@ import { coversConfigured } from './stored-generation.js';
 
 /** An issuer's clock may be a little ahead of ours; its certificate is good all the same. */
 const CLOCK_SKEW_MS = 300_000;
+/** Authorities date certificates back, each by its own measure: by an hour at most, as Let's Encrypt does. */
+const BACKDATING_MS = 3_600_000;
 
 /** What a certificate is measured against. */
 export interface Expectation {
@@ -30,7 +32,8 @@ export function proveIssued(input: CredentialInput, expectation: Expectation): C
 
 /** Whether `candidate` is a step forward from `live`: it ends later, or was at least not made earlier. */
 export function isNotOlder(candidate: Credential, live: Credential): boolean {
-  return candidate.notAfter > live.notAfter || candidate.notBefore >= live.notBefore;
+  // One of another authority may live shorter, and be dated back further than what it replaces.
+  return candidate.notAfter > live.notAfter || candidate.notBefore >= live.notBefore - BACKDATING_MS;
 }
 
 function parsed(input: CredentialInput, expectation: Expectation): Credential {

@@ -74,6 +74,18 @@ describe.each(CRYPTO_PROVIDERS)('renewal with %s', (_name, load) => {
   );
 });
 
+describe('a renewal by another authority', () => {
+  it('may live shorter and be dated back further, and serves in every process', async () => {
+    const fixture = await started({ script: ['issue', 'short and dated back'] });
+    const other = await started({ storage: fixture.storage, clock: fixture.clock });
+    const first = await served(fixture);
+    await renew(fixture);
+    expect((await served(fixture)).notAfter).toBeLessThan(first.notAfter);
+    await event(other.host, 'reloaded');
+    expect((await served(other)).id).toBe((await served(fixture)).id);
+  });
+});
+
 async function restarted(
   fixture: Awaited<ReturnType<typeof started>>,
   script: readonly Step[] = [],

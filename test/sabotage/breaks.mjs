@@ -2802,6 +2802,14 @@ export const breaks = [
     testName: 'between being found and being removed',
   },
   {
+    name: 'issuance: the certificate of a second authority is taken for an old one',
+    file: 'src/issuance/issued-proof.ts',
+    find: 'candidate.notBefore >= live.notBefore - BACKDATING_MS',
+    replace: 'candidate.notBefore >= live.notBefore',
+    test: 'test/issuance/certificate-keeper.test.ts',
+    testName: 'may live shorter and be dated back',
+  },
+  {
     name: 'issuance: a disk that has become full is ordered for',
     file: 'src/issuance/managed-source.ts',
     find: 'await this.#prove(host);',

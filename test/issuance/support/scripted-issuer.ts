@@ -18,6 +18,8 @@ export type Step =
   | 'wrong names'
   | 'expired'
   | 'older'
+  /** As another authority might issue it: it lives a day, and is dated back further than what it replaces. */
+  | 'short and dated back'
   | 'not yet valid'
   | 'garbage'
   | 'the same again'
@@ -110,6 +112,8 @@ async function perform(
         notBefore: (previous?.notBefore ?? now) - DAY_MS,
         notAfter: (previous?.notAfter ?? now) - DAY_MS,
       });
+    case 'short and dated back':
+      return make({ notBefore: (previous?.notBefore ?? now) - HOUR_MS / 2, notAfter: now + DAY_MS });
     case 'not yet valid':
       return make({ notBefore: now + DAY_MS });
     case 'garbage':
