@@ -1,11 +1,14 @@
 // Several processes on one folder: one order for each certificate and renewal, challenges answered by whichever process
 // the validator meets, and the new certificate served by all. Real processes, a real cluster, and Pebble.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { nodeHttps } from '../support/clients.js';
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
-import { acmePage, nameGenerator } from './support/acme-server.js';
+import { acmePage, HOST, nameGenerator } from './support/acme-server.js';
 import { type AcmeProcess, acmeProcess, type AcmeProcessOptions } from './support/acme-processes.js';
+import type { AcmeProcessLine } from './support/children/acme-process.js';
 import { closesAfterEach } from './support/cleanup.js';
 
 jest.setTimeout(120_000);
@@ -32,6 +35,36 @@ afterAll(async () => {
 function newStorage(): string {
   storages += 1;
   return folder.file(`storage-${storages}`);
+}
+
+/** Hands connections to each of these ports in turn, once they are known; counts them. */
+async function balancer(port: number, behind: Promise<readonly number[]>): Promise<readonly number[]> {
+  const visits = [0, 0, 0, 0];
+  let next = 0;
+  const server = keep(
+    createServer((socket) => {
+      socket.on('error', () => undefined);
+      void behind.then((ports) => {
+        const index = next++ % ports.length;
+        visits[index]! += 1;
+        const onward = connect(ports[index]!, HOST).on('error', () => undefined);
+        socket.on('close', () => onward.destroy());
+        onward.on('close', () => socket.destroy());
+        socket.pipe(onward).pipe(socket);
+      });
+    }),
+  );
+  server.listen(port, HOST);
+  await once(server, 'listening');
+  return visits;
+}
+
+async function portsOf(
+  which: 'port' | 'httpPort',
+  starting: Promise<readonly AcmeProcess[]>,
+): Promise<readonly number[]> {
+  const processes = await starting;
+  return processes.map(({ lines }) => lines.find(({ event }) => event === 'listening')?.[which] ?? 0);
 }
 
 type Options = Partial<AcmeProcessOptions> & Pick<AcmeProcessOptions, 'storage' | 'domains'>;
@@ -72,6 +105,60 @@ describe('Processes that share a folder', () => {
     expect(pebble.orders() - before).toBe(2);
     expect(await acmePage(pebble, name)).toMatchObject({ serialNumber: renewed.serialNumber });
   });
+
+  it.each(['tls-alpn-01', 'http-01'] as const)(
+    'may be four that know nothing of each other, behind a balancer: by %s',
+    async (challenge) => {
+      const names = Array.from({ length: 8 }, newName);
+      const [storage, before] = [newStorage(), pebble.orders()];
+      const starting = Promise.all(
+        Array.from({ length: 4 }, () =>
+          started({ storage, domains: names, port: 0, httpPort: 0, options: { challenges: [challenge] } }),
+        ),
+      );
+      // Validators come to each in turn, whoever has ordered.
+      const visits = [
+        await balancer(pebble.tlsPort, portsOf('port', starting)),
+        await balancer(pebble.httpPort, portsOf('httpPort', starting)),
+      ][challenge === 'tls-alpn-01' ? 0 : 1]!;
+      const processes = await starting;
+      const certificates = (name: string): Promise<readonly AcmeProcessLine[]> =>
+        Promise.all(
+          processes.map((each) =>
+            each.told((line) => line.event === 'certificate' && line.names?.[0] === name),
+          ),
+        );
+      for (const name of names) {
+        const serials = (await certificates(name)).map(({ serialNumber }) => serialNumber);
+        expect(new Set(serials).size).toBe(1);
+      }
+      const lines = (): readonly AcmeProcessLine[] => processes.flatMap((each) => each.lines);
+      expect(lines().filter(({ event }) => event === 'failed' || event === 'warning')).toEqual([]);
+      expect(pebble.orders() - before).toBe(names.length);
+      // All at once are told to renew.
+      const [name = ''] = names;
+      for (const each of processes) each.say(`renew ${name}`);
+      const isRenewed = ({ action, names: [first] = [] }: AcmeProcessLine): boolean =>
+        action === 'renewed' && first === name;
+      const { serialNumber, at, pid } = await Promise.race(processes.map((each) => each.told(isRenewed)));
+      const picked = await Promise.all(
+        processes.map((each) => each.told((line) => line.serialNumber === serialNumber)),
+      );
+      expect(Math.max(...picked.map((line) => line.at)) - at).toBeLessThan(PICKED_UP_MS);
+      expect(
+        lines()
+          .filter(isRenewed)
+          .map((line) => line.pid),
+      ).toEqual([pid]);
+      expect(pebble.orders() - before).toBe(names.length + 1);
+      const caPem = await pebble.rootPem();
+      for (const port of await portsOf('port', starting)) {
+        const served = await nodeHttps({ port, host: name, caPem });
+        expect(served.certificate.serialNumber).toBe(serialNumber);
+      }
+      expect(Math.min(...visits)).toBeGreaterThan(0);
+    },
+  );
 
   it('are the four workers of a cluster, on one port', async () => {
     const names = Array.from({ length: 4 }, newName);

@@ -10,6 +10,7 @@ import { get } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { testCa } from './certificates.js';
+import { run } from './clients/child-process.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const START_LIMIT_MS = 30_000;
@@ -31,6 +32,8 @@ export interface PebbleOptions {
   readonly blockedNames?: readonly string[];
   /** The ports to use again, after a stop. */
   readonly ports?: PebblePorts;
+  /** Put in front of its command, so that it runs in a network of its own; `ports` are to be given then. */
+  readonly inside?: readonly string[];
 }
 
 /** Where it is, and where its validators go. */
@@ -85,11 +88,19 @@ export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> 
     await writeFile(folder.file('config.json'), JSON.stringify(configFor(options, ports, folder.path)));
     const log: string[] = [];
     children.push(
-      startDns(ports),
+      startDns(options, ports),
       startServer(options, ports, { configFile: folder.file('config.json'), log }),
     );
     const managementUrl = `https://127.0.0.1:${ports.management}`;
-    await reachable(`${managementUrl}/roots/0`, ca.rootPem, () => log.join('\n'));
+    const { inside } = options;
+    const fetched = (path: string): Promise<string> =>
+      inside === undefined
+        ? fetchedHere(`${managementUrl}${path}`, ca.rootPem)
+        : fetchedInside(`${managementUrl}${path}`, { inside, serverCaFile });
+    await reachable(
+      () => fetched('/roots/0'),
+      () => log.join('\n'),
+    );
     return {
       directoryUrl: `https://127.0.0.1:${ports.acme}/dir`,
       serverCaFile,
@@ -97,10 +108,10 @@ export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> 
       tlsPort: ports.tls,
       httpPort: ports.http,
       ports,
-      rootPem: (which = 0) => fetched(`${managementUrl}/roots/${which}`, ca.rootPem),
+      rootPem: (which = 0) => fetched(`/roots/${which}`),
       certificateStatus: async (serialNumber) => {
-        const url = `${managementUrl}/cert-status-by-serial/${serialNumber.toLowerCase()}`;
-        return (JSON.parse(await fetched(url, ca.rootPem)) as { Status: string }).Status;
+        const path = `/cert-status-by-serial/${serialNumber.toLowerCase()}`;
+        return (JSON.parse(await fetched(path)) as { Status: string }).Status;
       },
       logged: (pattern) => log.filter((line) => pattern.test(line)),
       orders: () => log.filter((line) => / Added order "/.test(line)).length,
@@ -130,10 +141,11 @@ function configFor(options: PebbleOptions, ports: PebblePorts, folder: string): 
   };
 }
 
-function startDns({ dns, dnsManagement }: PebblePorts): ChildProcess {
+function startDns({ inside = [] }: PebbleOptions, { dns, dnsManagement }: PebblePorts): ChildProcess {
   const off = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', ''];
   const args = ['-dns01', `127.0.0.1:${dns}`, '-management', `127.0.0.1:${dnsManagement}`, ...off];
-  return spawn('pebble-challtestsrv', args, { stdio: 'ignore' });
+  const [program, ...before] = [...inside, 'pebble-challtestsrv'];
+  return spawn(program, [...before, ...args], { stdio: 'ignore' });
 }
 
 function startServer(
@@ -141,7 +153,9 @@ function startServer(
   { dns }: PebblePorts,
   { configFile, log }: { configFile: string; log: string[] },
 ): ChildProcess {
-  const child = spawn('pebble', ['-strict', '-config', configFile, '-dnsserver', `127.0.0.1:${dns}`], {
+  const [program, ...before] = [...(options.inside ?? []), 'pebble'];
+  const args = ['-strict', '-config', configFile, '-dnsserver', `127.0.0.1:${dns}`];
+  const child = spawn(program, [...before, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
@@ -169,10 +183,10 @@ async function ended(child: ChildProcess): Promise<void> {
   await closed;
 }
 
-async function reachable(url: string, ca: string, log: () => string): Promise<void> {
+async function reachable(fetched: () => Promise<string>, log: () => string): Promise<void> {
   for (const deadline = Date.now() + START_LIMIT_MS; ;) {
     try {
-      await fetched(url, ca);
+      await fetched();
       return;
     } catch (error) {
       if (Date.now() > deadline) throw new Error(`pebble did not start:\n${log()}`, { cause: error });
@@ -181,7 +195,17 @@ async function reachable(url: string, ca: string, log: () => string): Promise<vo
   }
 }
 
-function fetched(url: string, ca: string): Promise<string> {
+async function fetchedInside(
+  url: string,
+  { inside, serverCaFile }: { readonly inside: readonly string[]; readonly serverCaFile: string },
+): Promise<string> {
+  const [program, ...args] = [...inside, 'curl', '--silent', '--fail', '--cacert', serverCaFile, url];
+  const { stdout, exitCode } = await run({ program, args, input: '' });
+  if (exitCode !== 0) throw new Error(`curl ended with ${exitCode}`);
+  return stdout;
+}
+
+function fetchedHere(url: string, ca: string): Promise<string> {
   return new Promise((resolve, reject) => {
     get(url, { ca, agent: false }, (response) => {
       text(response).then(resolve, reject);

@@ -7,7 +7,9 @@ import { acme, type AcmeOptions, createSecureServer, fileStorage } from '../../.
 
 /** What a process is told. */
 export interface AcmeProcessInput {
-  readonly options: Omit<AcmeOptions, 'termsOfServiceAgreed' | 'storage'>;
+  readonly options: Omit<AcmeOptions, 'termsOfServiceAgreed' | 'storage' | 'fallback'>;
+  /** A second authority. */
+  readonly fallback?: Pick<AcmeOptions, 'directoryUrl' | 'serverCaFile'>;
   readonly storage: string;
   readonly port: number;
   readonly httpPort?: number;
@@ -23,6 +25,9 @@ export interface AcmeProcessLine {
   readonly action?: string;
   readonly serialNumber?: string;
   readonly code?: string;
+  /** Where it listens. */
+  readonly port?: number | undefined;
+  readonly httpPort?: number | undefined;
   readonly at: number;
 }
 
@@ -43,7 +48,12 @@ if (cluster.isPrimary && input.workers !== undefined) {
 
 async function serve(): Promise<void> {
   const storage = fileStorage(input.storage);
-  const source = acme({ termsOfServiceAgreed: true, ...input.options });
+  const agreed = { termsOfServiceAgreed: true } as const;
+  const { fallback } = input;
+  const source = acme({
+    ...{ ...agreed, ...input.options },
+    ...(fallback === undefined ? {} : { fallback: acme({ ...agreed, ...fallback, domains: [] }) }),
+  });
   const secure = createSecureServer(
     {
       sources: source,
@@ -74,7 +84,9 @@ async function serve(): Promise<void> {
   process.on('message', obey);
   if (!cluster.isWorker) createInterface(process.stdin).on('line', obey);
   await secure.listen({ port: input.port, host: '127.0.0.1' });
-  say({ event: 'listening' });
+  const portOf = (wanted: string): number | undefined =>
+    secure.status().listeners.find(({ protocol }) => protocol === wanted)?.port;
+  say({ event: 'listening', port: portOf('https'), httpPort: portOf('http') });
 }
 
 function say(line: Omit<AcmeProcessLine, 'pid' | 'at'>): void {
