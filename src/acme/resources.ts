@@ -13,6 +13,8 @@ export interface Directory {
   readonly renewalInfo: string | undefined;
   /** Names of the profiles on offer; empty where there are none. */
   readonly profiles: readonly string[];
+  /** The domain by which CAA records name it (§9.7.6); undefined where it does not say. */
+  readonly caaIdentity: string | undefined;
 }
 
 /** What a certificate is ordered for (§9.7.7, RFC 8738). */
@@ -49,6 +51,7 @@ export interface Challenge {
 }
 
 const ORDER_STATES = ['pending', 'ready', 'processing', 'valid', 'invalid'] as const;
+const DOMAIN = /^[a-z0-9.-]{1,253}$/i;
 /** §8.3: base64url, at least 128 bits. It becomes part of a path and of DNS records. */
 const TOKEN = /^[A-Za-z0-9_-]{1,512}$/;
 
@@ -73,7 +76,14 @@ export function parseDirectory(value: unknown, url: string): Directory {
     keyChange: httpsUrl(facts?.['keyChange']),
     renewalInfo: httpsUrl(facts?.['renewalInfo']),
     profiles: Object.keys(recordOf(meta['profiles']) ?? {}),
+    caaIdentity: domainIn(meta['caaIdentities']),
   };
+}
+
+/** It is printed for people to copy: nothing but a domain will do. */
+function domainIn(identities: unknown): string | undefined {
+  const first: unknown = Array.isArray(identities) ? identities[0] : undefined;
+  return typeof first === 'string' && DOMAIN.test(first) ? first : undefined;
 }
 
 /** @throws {@link TlsmithError} `ACME_RESPONSE_INVALID` */

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Agent } from 'node:https';
 import type { ExternalAccountBinding } from '../acme/acme-client.js';
 import { Accounts } from '../acme/account.js';
+import { caaRecords } from '../acme/caa-record.js';
 import { authorityId, CertificateAuthority } from '../acme/certificate-authority.js';
 import { obtainCertificate } from '../acme/certificate-order.js';
 import { type ChallengeFailure, describeFailure } from '../acme/challenge-plan.js';
@@ -85,6 +86,9 @@ class OrderingIssuer implements AcmeIssuer {
   readonly #handedOut = new Map<string, string>();
   /** By name: what it was validated by last. */
   readonly #lastWorked = new Map<string, ChallengeType>();
+  /** The account that ordered last, and the one that was told of. */
+  #account = '';
+  #toldAccount = '';
 
   constructor(options: AcmeIssuerOptions) {
     const { host, directoryUrl, serverCa, agent } = options;
@@ -161,11 +165,13 @@ class OrderingIssuer implements AcmeIssuer {
       },
     );
     this.#handedOut.set(segment, orderUrl);
+    await this.#tellAccount(names);
     return credential;
   }
 
   async #client(names: readonly string[], signal: AbortSignal): Promise<AcmeClient> {
     const { key: accountKey, url: accountUrl } = await unlessAborted(this.#accounts.get(), signal);
+    this.#account = accountUrl;
     return this.#authority.client({ accountKey, accountUrl, names, signal });
   }
 
@@ -216,6 +222,22 @@ class OrderingIssuer implements AcmeIssuer {
       ...types.filter((type) => !worked.has(type)),
     ];
     return ordered.flatMap((type) => this.#solvers.filter((solver) => solver.type === type));
+  }
+
+  /** Once: what to publish so that nobody else gets certificates. */
+  async #tellAccount(names: readonly string[]): Promise<void> {
+    const accountUrl = this.#account;
+    if (this.#toldAccount === accountUrl) return;
+    this.#toldAccount = accountUrl;
+    const { host, challenges } = this.#options;
+    const { caaIdentity: identity } = (await this.#authority.directory().catch(() => undefined)) ?? {};
+    const types = challenges ?? DEFAULT_CHALLENGES;
+    const hasWildcards = names.some((name) => name.startsWith('*.'));
+    const records = identity === undefined ? [] : caaRecords({ identity, accountUrl, types, hasWildcards });
+    host.logger.info(
+      { accountUrl, caaRecords: records },
+      `Certificates are ordered by the account ${accountUrl}.${records.length === 0 ? '' : ` CAA records that allow no other: ${records.join(' and ')}`}`,
+    );
   }
 
   #tellFallback(failures: readonly ChallengeFailure[]): void {

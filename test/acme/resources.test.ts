@@ -12,6 +12,13 @@ describe('A directory', () => {
     ).toEqual({ ...URLS, revokeCert: undefined, renewalInfo: 'https://ca/r', profiles: ['classic'] });
   });
 
+  it('says by which domain CAA records name it, which is a domain and nothing else', () => {
+    const named = (caaIdentities: unknown): unknown =>
+      parseDirectory({ ...URLS, meta: { caaIdentities } }, 'u').caaIdentity;
+    expect(named(['ca.example', 'ca.test'])).toBe('ca.example');
+    for (const wrong of [undefined, [], 'ca.example', [7], ['a"; b']]) expect(named(wrong)).toBeUndefined();
+  });
+
   it('with a URL that is not https is refused', () => {
     expect(() => parseDirectory({ ...URLS, newOrder: 'http://ca/o' }, 'u')).toThrow(
       expect.objectContaining({ code: 'ACME_RESPONSE_INVALID' }),

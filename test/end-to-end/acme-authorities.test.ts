@@ -217,6 +217,26 @@ describe('The account', () => {
     expect(await storage.get(accountKey)).toEqual(stored);
   });
 
+  it('is told with the CAA records that allow no other', async () => {
+    const pebble = await authority();
+    const front = await startPebbleFront(pebble, { caaIdentities: ['ca.example'] });
+    keep(() => front.stop());
+    const lines: string[] = [];
+    const ignore = (): void => undefined;
+    const info = (...line: readonly unknown[]): number => lines.push(line.map(String).join(' '));
+    const names = [newName(), newName()];
+    const { secure } = await acmeServing({
+      ...{ pebble, keep, options: { domains: names, directoryUrl: front.directoryUrl } },
+      server: { logger: { debug: ignore, info, warn: ignore, error: ignore } },
+    });
+    await secure.ready();
+    const told = lines.filter((line) => line.includes('CAA'));
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatch(
+      /0 issue "ca\.example; accounturi=https:\/\/127\.0\.0\.1:\d+\/my-account\/\w+; validationmethods=tls-alpn-01,http-01"/,
+    );
+  });
+
   it('can be of a key that the user has', async () => {
     const pebble = await authority();
     const storage = memoryStorage();

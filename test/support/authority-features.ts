@@ -12,6 +12,8 @@ export interface AuthorityFeatures {
   profiles?: Readonly<Record<string, string>>;
   /** Undefined for an authority without renewal information. */
   renewalInfo?: RenewalInformation;
+  /** How CAA records name it. */
+  caaIdentities?: readonly string[];
 }
 
 /** What is suggested for every certificate. */
@@ -84,12 +86,13 @@ export class AuthorityBooks {
   }
 
   #directory(body: string, origin: string): string {
-    const { profiles, renewalInfo } = this.#features;
+    const { profiles, renewalInfo, caaIdentities } = this.#features;
     const directory = JSON.parse(body) as { meta?: object };
     return JSON.stringify({
       ...directory,
       ...(renewalInfo === undefined ? {} : { renewalInfo: `${origin}/renewal-info` }),
-      ...(profiles === undefined ? {} : { meta: { ...directory.meta, profiles } }),
+      // What is undefined is left out.
+      meta: { ...directory.meta, profiles, caaIdentities },
     });
   }
 
