@@ -57,6 +57,16 @@ function shiftedClock(): Clock & { aheadMs: number } {
   };
 }
 
+/** Long timers end thirty times as early; the time is right. */
+function hurriedClock(): Clock {
+  return {
+    ...shiftedClock(),
+    now: () => Date.now(),
+    setTimeout: (callback, delayMs) =>
+      setTimeout(callback, delayMs >= 10_000 ? delayMs / 30 : delayMs).unref(),
+  };
+}
+
 interface InUse extends AcmeServing {
   readonly name: string;
   readonly serialNumber: string;
@@ -273,6 +283,15 @@ describe('While a certificate is in use, an authority', () => {
     front.intercept = () => undefined;
     await secure.renew(name);
     expect((await acmePage(pebble, name)).serialNumber).not.toBe(serialNumber);
+  });
+
+  it('that never answers is given up on after thirty seconds', async () => {
+    const { secure, name, serialNumber, failed } = await inUse({ clock: hurriedClock() });
+    front.intercept = at('/order-plz', 'hang');
+    await expect(secure.renew(name)).rejects.toMatchObject({ code: 'ACME_UNREACHABLE' });
+    expect(failed).toMatchObject([{ error: { message: expect.stringContaining('no answer within 30 s') } }]);
+    expect(await acmePage(pebble, name)).toMatchObject({ status: 200, serialNumber });
+    expect(secure.status().certificates).toMatchObject([{ attempts: 1, nextAttempt: expect.any(String) }]);
   });
 
   it('that is asked by a machine whose clock is a year ahead is not asked in a loop', async () => {

@@ -80,6 +80,7 @@ describe('acme() refuses', () => {
       },
     ],
     ['allow', { onDemand: { allow: 'all' } }],
+    ['allow', { onDemand: {} }],
     ['onDemand.max', { onDemand: { allow: () => true, max: 1 } }],
     ['onDemand.ordersPerName', { onDemand: { allow: () => true, ordersPerName: 0 } }],
     ['onDemand.namesPerDomain', { onDemand: { allow: () => true, namesPerDomain: 1.5 } }],
