@@ -15,7 +15,10 @@ export interface OrderedChain {
   readonly findings: readonly Finding[];
 }
 
-/** Orders `certificates` from the leaf that `privateKey` belongs to; undefined when it belongs to none of them. */
+/**
+ * Orders `certificates` from the leaf that `privateKey` belongs to; undefined when it belongs to none of them, or to an
+ * authority that has issued another: its key was given by mistake.
+ */
 export function orderChain(
   certificates: readonly X509Certificate[],
   privateKey: KeyObject,
@@ -23,7 +26,7 @@ export function orderChain(
 ): OrderedChain | undefined {
   const given = withoutDuplicates(certificates);
   const leaf = given.find((certificate) => certificate.checkPrivateKey(privateKey));
-  if (leaf === undefined) return undefined;
+  if (leaf === undefined || given.some((other) => hasIssued(leaf, other))) return undefined;
   const remaining = given.filter((certificate) => certificate !== leaf);
   const chain: [X509Certificate, ...X509Certificate[]] = [leaf];
   let root: X509Certificate | undefined;
@@ -34,6 +37,10 @@ export function orderChain(
     chain.push(issuer);
   }
   return { certificates: chain, findings: findingsOf(given, { chain, root, remaining }, origin) };
+}
+
+function hasIssued(issuer: X509Certificate, certificate: X509Certificate): boolean {
+  return certificate !== issuer && issuer.ca && !certificate.ca && certificate.checkIssued(issuer);
 }
 
 function withoutDuplicates(certificates: readonly X509Certificate[]): X509Certificate[] {
@@ -85,6 +92,7 @@ function findingsOf(
       code: 'TLS_CHAIN_OUT_OF_ORDER',
       severity: 'info',
       message: `${origin} does not list its certificates from leaf to issuer; they are sent in the right order.`,
+      hint: 'Nothing has to be done; for other programs put the leaf first, and behind each certificate the one that has issued it.',
     });
   }
   if (root !== undefined) {

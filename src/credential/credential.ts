@@ -3,7 +3,7 @@
  * by {@link createCredential}, which proves it: the chain parses and is put in order, the key belongs to the leaf,
  * dates and names are read. Nothing else in tlsmith is served.
  */
-import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { inspect, type InspectOptions } from 'node:util';
 import { codeOf, messageOf, TlsmithError } from '../errors.js';
@@ -83,7 +83,7 @@ export function createCredential(
   const certificates = readCertificates(input, origin.cert);
   const keyType = keyTypeOf(privateKey, origin.key);
   const chain = orderChain(certificates, privateKey, origin.cert);
-  if (chain === undefined) throw mismatch(certificates, keyType, origin);
+  if (chain === undefined) throw mismatch(certificates, privateKey, origin);
   const credential = describe(chain, privateKey, { keyType, origin: origin.cert });
   assertServable(credential);
   return credential;
@@ -206,27 +206,42 @@ function readCertificates(input: CredentialInput, origin: Origin): X509Certifica
 
 function mismatch(
   certificates: readonly X509Certificate[],
-  keyType: KeyType,
+  privateKey: KeyObject,
   origin: CredentialOrigin,
 ): TlsmithError {
-  const leaf = certificates[0];
+  const own = publicKeyOf(createPublicKey(privateKey));
+  const leaf = certificates.find(({ ca }) => !ca) ?? certificates[0];
+  const its = leaf === undefined ? '' : `${publicKeyOfCertificate(leaf)}, ${briefly(leaf)}`;
+  // A chain may hold the certificate of the authority whose key was given.
+  const isOfAuthority = certificates.some((certificate) => certificate.checkPrivateKey(privateKey));
+  const why = isOfAuthority ? ' It is the key of the authority that has issued it.' : '';
   return new TlsmithError(
     'TLS_KEY_MISMATCH',
-    `${origin.key} (${keyType}) does not belong to ${origin.cert} (${leaf === undefined ? '' : briefly(leaf)}).`,
+    `${origin.key} (${own}) does not belong to ${origin.cert} (${its}).${why}`,
     { hint: 'Give the key that the certificate was requested with, or request a certificate for this key.' },
   );
 }
 
 function briefly(certificate: X509Certificate): string {
-  return `${publicKeyTypeOf(certificate)}, ${subjectOf(certificate)}, serial ${certificate.serialNumber}`;
+  return `${subjectOf(certificate)}, serial ${certificate.serialNumber}`;
 }
 
-function publicKeyTypeOf(certificate: X509Certificate): string {
+function publicKeyOfCertificate(certificate: X509Certificate): string {
   try {
-    return certificate.publicKey.asymmetricKeyType ?? 'unknown key';
+    return publicKeyOf(certificate.publicKey);
   } catch {
-    return 'unknown key'; // Of a kind that this OpenSSL cannot read.
+    return 'a key of an unknown kind'; // One that this OpenSSL cannot read.
   }
+}
+
+/** Such as `RSA 2048, SHA-256 of the public key 5f0c…`, for a person to compare. */
+function publicKeyOf(key: KeyObject): string {
+  const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {};
+  const kind = [key.asymmetricKeyType?.toUpperCase(), namedCurve ?? modulusLength].join(' ').trim();
+  const digest = createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
+  return `${kind}, SHA-256 of the public key ${digest.slice(0, 16)}…`;
 }
 
 function describe(

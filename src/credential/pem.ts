@@ -63,6 +63,7 @@ function decode(input: string | Uint8Array, origin: Origin): string {
     });
   }
   if (isDer(bytes)) throw binary(origin);
+  if (isUtf16(bytes)) throw wideText(origin);
   return bytes
     .toString('utf8')
     .replace(/^\uFEFF/, '')
@@ -73,6 +74,18 @@ function decode(input: string | Uint8Array, origin: Origin): string {
 /** A SEQUENCE of some length, or a short one that is exactly as long as it says (an Ed25519 key). */
 function isDer(bytes: Buffer): boolean {
   return bytes[0] === 0x30 && ((bytes[1] ?? 0) >= 0x80 || bytes[1] === bytes.length - 2);
+}
+
+/** By its byte order mark, or by the zeros between its letters. */
+function isUtf16(bytes: Buffer): boolean {
+  if (bytes.length < 2) return false;
+  return [0xfffe, 0xfeff].includes(bytes.readUInt16BE(0)) || bytes[0] === 0 || bytes[1] === 0;
+}
+
+function wideText(origin: Origin): TlsmithError {
+  return new TlsmithError('TLS_PEM_INVALID', `${origin} is text in UTF-16, in which nobody reads PEM.`, {
+    hint: "Windows PowerShell's `>` writes so. Convert it: `iconv -f UTF-16 -t UTF-8 FILE > FILE.pem`, or write it with `Set-Content -Encoding ascii`.",
+  });
 }
 
 function binary(origin: Origin): TlsmithError {

@@ -36,11 +36,10 @@ export async function fileError(error: unknown, path: string, role: string): Pro
         hint: `Follow it with: namei ${path}`,
       });
     default:
-      return new TlsmithError(
-        'TLS_FILE_UNREADABLE',
-        `${role} ${path} cannot be read: ${messageOf(error)}.`,
-        facts,
-      );
+      return new TlsmithError('TLS_FILE_UNREADABLE', `${role} ${path} cannot be read: ${messageOf(error)}.`, {
+        ...facts,
+        hint: 'Look at the disk or network that it lies on; it is read again by itself.',
+      });
   }
 }
 
@@ -73,7 +72,7 @@ function fileHint(path: string, stats: Stats | undefined): string {
 function folderHint(folder: string): string {
   const opening = `chgrp ${ownId('gid')} ${folder} and chmod 750, the key itself 640 with the same group`;
   if (!/\/(live|archive)(\/|$)/.test(folder)) return `Let the process in: ${opening}.`;
-  return `certbot keeps live and archive for root alone. Let a deploy hook (certbot renew --deploy-hook) copy the pair to where this user may read it; or open both folders: ${opening}.`;
+  return `certbot keeps live and archive for root alone. Let a deploy hook (certbot renew --deploy-hook) copy the pair to where this user may read it; or open both folders: ${opening}; or let acme() order the certificate.`;
 }
 
 async function surroundingsOf(path: string): Promise<string> {
