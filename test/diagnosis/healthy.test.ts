@@ -1,16 +1,20 @@
 // Set-ups as people have them, made with the real tools: where nothing is wrong, nothing is found.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createCredential, type CredentialInput } from '../../src/credential/credential.js';
 import type { Finding } from '../../src/credential/findings.js';
 import { inspect } from '../../src/diagnosis/inspect.js';
 import { createSelfSignedCertificate } from '../../src/x509/self-signed-certificate.js';
+import { directories } from '../sources/directory/support/started-directory.js';
+import { withWatchedPair } from '../sources/support/watched-pair.js';
 import { testCa } from '../support/certificates.js';
+import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { extensions, GOOD_EXTENSIONS, openWorkshop, P256, type Workshop } from './support/workshop.js';
 
 jest.setTimeout(60_000);
 
 const DAY_MS = 86_400_000;
+const started = directories();
 let shop: Workshop;
 beforeAll(async () => {
   shop = await openWorkshop();
@@ -259,6 +263,27 @@ function findingsOf(input: CredentialInput): readonly Finding[] {
 describe('nothing is found in', () => {
   it.each(SET_UPS)('%s', async (_what, make) => {
     expect(findingsOf(await make())).toEqual([]);
+  });
+
+  it.each(SET_UPS)('%s, as files of a pair and in a folder', async (_what, make) => {
+    const { cert, key, chain } = await make();
+    await withTemporaryFolder(async (folder) => {
+      const files = { certFile: folder.file('a.test.crt'), keyFile: folder.file('a.test.key') };
+      await writeFile(files.certFile, cert);
+      await writeFile(files.keyFile, key, { mode: 0o600 });
+      const chainFile = folder.file('a.test.chain.pem');
+      if (chain !== undefined) await writeFile(chainFile, chain);
+      const options = chain === undefined ? files : { ...files, chainFile };
+      await withWatchedPair(options, ({ host }) => {
+        expect(host.findings).toEqual([]);
+        return Promise.resolve();
+      });
+      const { host, reload, source } = await started(folder.path);
+      await reload();
+      expect([...(source.list?.() ?? [])]).toHaveLength(1);
+      expect(host.findings).toEqual([]);
+      expect(host.resolvedCodes).toEqual([]);
+    });
   });
 
   it('at least twenty set-ups', () => {

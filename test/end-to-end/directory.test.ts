@@ -1,5 +1,5 @@
 // Certificates from a folder, in every layout that a tool puts them in, seen by real clients while files change.
-import { mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { X509Certificate } from 'node:crypto';
@@ -96,6 +96,15 @@ describe('a layout of a folder is served:', () => {
     ['Kubernetes', 'tls.crt', 'tls.key'],
     ['Kubernetes, one folder per name', 'a.test/tls.crt', 'a.test/tls.key'],
     ['one folder per name', 'a.test/a.test.crt', 'a.test/a.test.key'],
+    ['<name>.cert and .key', 'a.test.cert', 'a.test.key'],
+    ['<name>.pem and .key', 'a.test.pem', 'a.test.key'],
+    ['<name>-cert.pem and -key.pem', 'a.test-cert.pem', 'a.test-key.pem'],
+    ['haproxy with a key beside', 'a.test.pem', 'a.test.pem.key'],
+    ['a wildcard with an underscore', '_.a.test.crt', '_.a.test.key'],
+    ['acme.sh', 'a.test_ecc/fullchain.cer', 'a.test_ecc/a.test.key'],
+    ['certbot, one lineage', 'fullchain.pem', 'privkey.pem'],
+    ['a kind of key in the name', 'a.test.ecdsa.crt', 'a.test.ecdsa.key'],
+    ['the default pair', 'default.crt', 'default.key'],
   ])('%s', async (_, certFile, keyFile) => {
     const { cert, key } = await issue(['a.test', '*.a.test', '127.0.0.1']);
     await write(certFile, cert);
@@ -111,7 +120,28 @@ describe('a layout of a folder is served:', () => {
     // One level only, and an address by its own name.
     expect((await sClient({ port, host: 'y.x.a.test', caPem: ca.rootPem })).verifyCode).not.toBe(0);
     expect((await curl({ port, host: '127.0.0.1', caPem: ca.rootPem })).status).toBe(200);
-    expect(secure.status().findings.filter(({ severity }) => severity !== 'info')).toEqual([]);
+    expect(secure.status().findings).toEqual([]);
+  });
+
+  it.each<[string, string, string, string]>([
+    ['a chain of its own', 'a.test.crt', 'a.test.chain.crt', 'a.test.key'],
+    ['a chain of its own, in PEM', 'a.test.pem', 'a.test.chain.pem', 'a.test-key.pem'],
+    [
+      'certbot without full chain',
+      'live/a.test/cert.pem',
+      'live/a.test/chain.pem',
+      'live/a.test/privkey.pem',
+    ],
+  ])('%s', async (_, certFile, chainFile, keyFile) => {
+    const { leaf, chain, key } = await issue(['a.test']);
+    await write(certFile, leaf);
+    await write(chainFile, chain);
+    await write(keyFile, key);
+    const { secure, port } = await serving();
+    const seen = await sClient({ port, host: 'a.test', caPem: ca.rootPem });
+    expect(seen).toMatchObject({ verifyCode: 0, chain: { length: 2 } });
+    expect((await curl({ port, host: 'a.test', caPem: ca.rootPem })).status).toBe(200);
+    expect(secure.status().findings).toEqual([]);
   });
 
   it('one combined file', async () => {
@@ -138,6 +168,21 @@ describe('a client of a folder', () => {
     await putFlat('a', ['127.0.0.1'], { serialNumber: '0A' });
     const { port } = await serving();
     expect(await serialFor(port, '127.0.0.1')).toBe('0A');
+  });
+
+  it.each([
+    ...['../outside', '../../outside', '../outside.crt', '/etc/hostname', 'a.test/../../outside'],
+    ...['-uninstall', '--help', '*', '*.test', 'a.test%2f..', '$HOME', '`id`'],
+  ])('that asks for %j is refused, whatever lies there', async (host) => {
+    const { cert, key } = await issue(['outside']);
+    await write('outside.crt', cert);
+    await write('outside.key', key);
+    await putFlat('in/a.test', ['a.test'], { serialNumber: '0A' });
+    const { port } = await serving(folder.file('in'));
+    const seen = await sClient({ port, host, caPem: ca.rootPem });
+    expect(seen).toMatchObject({ isConnected: false, alert: 112, chain: [] });
+    expect(await serialFor(port, 'a.test')).toBe('0A');
+    expect(await readdir(folder.file('in'))).toHaveLength(2);
   });
 
   it('gets a self-signed certificate that was written once, and the same after a restart', async () => {

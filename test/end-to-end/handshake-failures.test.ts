@@ -4,8 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { createSecureServer, pemPair, type SecureServer, type SecureServerOptions } from '../../src/index.js';
 import { type LeafRequest, testCa, type TestCa } from '../support/certificates.js';
-import { curl, gnutlsCli, nodeHttps, pythonSsl, sClient } from '../support/clients.js';
+import { chromium, curl, gnutlsCli, nodeHttps, pythonSsl, sClient } from '../support/clients.js';
 import { type ManualClock, manualClock, until } from '../support/manual-clock.js';
+import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { captureClientHello } from '../support/raw-client-hello.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { gone, portOf, tcp } from './support/connections.js';
@@ -184,6 +185,21 @@ describe('a client that does not come to terms', () => {
     expect(message).not.toContain('SSL routines');
     expect(['info', 'warn']).toContain(level);
     expect(secure.metrics()).toMatch(/tlsmith_handshakes_total\{result="(failed|HANDSHAKE_TIMEOUT)"\} 1/);
+  });
+
+  it('Chromium itself, because of a key usage without digitalSignature, is told as that', async () => {
+    await serve({ keyType: 'rsa-2048', keyUsage: ['keyEncipherment', 'dataEncipherment'] });
+    const { error, dom } = await withTemporaryFolder(async (folder) => {
+      const { rootFile: caFile } = await ca.writeTo(folder.path);
+      return chromium({ url: `https://a.test:${port}/`, caFile });
+    });
+    expect(dom).not.toContain('page');
+    expect(error).toMatch(/^(?:ERR_SSL_KEY_USAGE_INCOMPATIBLE|-181)$/);
+    const line = lines().find(({ facts }) => facts['kind'] === 'illegal_parameter');
+    expect(line?.message).toContain('ERR_SSL_KEY_USAGE_INCOMPATIBLE');
+    expect(line?.facts['hint']).toContain('TLS_KEY_USAGE');
+    await until(() => secure.status().findings.length > 0, 'the finding');
+    expect(secure.status().findings).toMatchObject([{ code: 'TLS_KEY_USAGE' }]);
   });
 
   it('because it does not know the authority is told apart by its code, as a warning', async () => {

@@ -7,6 +7,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@j
 import { selfSigned } from '../../../src/issuance/self-signed.js';
 import { newTestKey, testCa, type TestCa, type TestKey, type TestPair } from '../../support/certificates.js';
 import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-folder.js';
+import { withoutPrivileges } from '../../end-to-end/support/child.js';
 import { mayMount, withMounts } from '../support/mounting.js';
 import { directories, eventually } from './support/started-directory.js';
 
@@ -171,6 +172,53 @@ describe('a name that would lead out of the folder', () => {
     const { served, reload } = await started(folder.file('in'));
     await reload();
     expect(await served('outside.test')).toBeUndefined();
+  });
+});
+
+describe('what this user may not read', () => {
+  /** Told by a process with no rights but those that owners and modes give its user. */
+  async function findingsIn(path: string): Promise<unknown> {
+    const program = join(__dirname, '..', 'children', 'load-directory.ts');
+    const command = [...withoutPrivileges(), process.execPath, '--import', 'tsx', program, path];
+    const [wrapper = '', ...args] = command;
+    const { stdout } = await promisify(execFile)(wrapper, args);
+    return JSON.parse(stdout);
+  }
+
+  it('is told with its owner and mode, and the pairs beside it serve', async () => {
+    await put('a.test', await issue('a.test'));
+    await put('b.test', await issue('b.test'));
+    await chmod(folder.file('a.test.key'), 0o000);
+    const [uid, gid] = [process.getuid?.(), process.getgid?.()];
+    expect(await findingsIn(folder.path)).toMatchObject([
+      {
+        code: 'TLS_FILE_UNREADABLE',
+        severity: 'error',
+        names: ['a.test'],
+        message: `Private key ${folder.file('a.test.key')} cannot be read: owner ${uid}:${gid} mode 0000, this process is ${uid}:${gid}.`,
+        hint: expect.stringContaining(`chmod 600 ${folder.file('a.test.key')}`) as unknown,
+      },
+    ]);
+  });
+
+  it('because certbot keeps its archive for root is told with the ways around that', async () => {
+    await mkdir(folder.file('archive', 'a.test'), { recursive: true });
+    await mkdir(folder.file('live', 'a.test'), { recursive: true });
+    await put('archive/a.test/pair', await issue('a.test'));
+    await symlink('../../archive/a.test/pair.crt', folder.file('live', 'a.test', 'fullchain.pem'));
+    await symlink('../../archive/a.test/pair.key', folder.file('live', 'a.test', 'privkey.pem'));
+    await put('live/b.test', await issue('b.test'));
+    await chmod(folder.file('archive'), 0o000);
+    const findings = await findingsIn(folder.file('live'));
+    await chmod(folder.file('archive'), 0o700);
+    expect(findings).toMatchObject([
+      {
+        code: 'TLS_FILE_UNREADABLE',
+        names: ['a.test'],
+        message: expect.stringContaining(`the folder ${folder.file('archive')} is closed to it`) as unknown,
+        hint: expect.stringMatching(/--deploy-hook.*open both folders.*acme\(\)/) as unknown,
+      },
+    ]);
   });
 });
 

@@ -1,0 +1,30 @@
+// Serves a folder or a pair of files where it is told, and closes when its input ends. Says its URLs first, then every
+// finding, a line of JSON each.
+import { once } from 'node:events';
+import {
+  createSecureServer,
+  directory,
+  filePair,
+  type FilePairOptions,
+  type Finding,
+} from '../../../../src/index.js';
+
+const { folder, files } = JSON.parse(process.argv[2] ?? '{}') as { folder?: string; files?: FilePairOptions };
+const secure = createSecureServer(
+  { sources: folder === undefined ? filePair(files ?? {}) : directory(folder), logger: false },
+  (_: unknown, response: { end(text: string): void }) => {
+    response.end('child');
+  },
+);
+secure.on('warning', (finding: Finding) => {
+  say(finding);
+});
+await secure.listen({ port: 0, host: '127.0.0.1' });
+say({ urls: secure.urls });
+process.stdin.resume();
+await once(process.stdin, 'end');
+await secure.close();
+
+function say(fact: object): void {
+  process.stdout.write(`${JSON.stringify(fact)}\n`);
+}
