@@ -3,7 +3,7 @@
  * inotify watches) is noticed and watched again; that it cannot be is no fault, because whoever listens polls, too.
  */
 import { watch } from 'node:fs';
-import { WatchedFolder, type Notify } from './folder-watched.js';
+import { WatchedFolder, type Notify, type OnNotified } from './folder-watched.js';
 
 export type { Notify } from './folder-watched.js';
 
@@ -12,7 +12,7 @@ export interface FolderNotificationsOptions {
   /** The first 4,096 are watched. */
   readonly folders: () => Iterable<string>;
   /** Called for every notification, and when a folder is watched anew: changes may have been missed before. */
-  readonly onNotified: () => void;
+  readonly onNotified: OnNotified;
   readonly notify?: Notify;
 }
 

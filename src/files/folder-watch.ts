@@ -11,6 +11,7 @@
 import type { Clock } from '../clock.js';
 import { Debounce } from './folder-debounce.js';
 import { FolderNotifications, type Notify } from './folder-notifications.js';
+import { NamedChanges } from './named-changes.js';
 
 /** What is watched, and what is done about it. `folders` and `pollMs` are called often and must not throw. */
 export interface FolderWatchOptions {
@@ -28,6 +29,11 @@ export interface FolderWatchOptions {
    * dropped, except those of a look asked for by {@link FolderWatch.lookNow}: the next poll looks again.
    */
   readonly look: (why: LookReason) => Promise<void>;
+  /**
+   * Told of the files that notifications name, ahead of the look and also while one runs; not in a storm. Must not
+   * throw.
+   */
+  readonly named?: (paths: ReadonlySet<string>) => void;
   /** Replaces `fs.watch`, in tests. */
   readonly notify?: Notify;
 }
@@ -45,6 +51,7 @@ export class FolderWatch {
   readonly #options: FolderWatchOptions;
   readonly #notifications: FolderNotifications;
   readonly #debounce: Debounce;
+  readonly #named: NamedChanges | undefined;
   #isStarted = false;
   #isClosed = false;
   /** The look that is due, with whoever waits for it. */
@@ -54,7 +61,7 @@ export class FolderWatch {
   #restsUntil = 0;
 
   constructor(options: FolderWatchOptions) {
-    const { clock, folders, notify } = options;
+    const { clock, folders, named, notify } = options;
     this.#options = options;
     this.#debounce = new Debounce({
       clock,
@@ -63,9 +70,11 @@ export class FolderWatch {
         this.#want('notified');
       },
     });
+    if (named !== undefined) this.#named = new NamedChanges(clock, named);
     this.#notifications = new FolderNotifications({
       folders,
-      onNotified: () => {
+      onNotified: (path) => {
+        if (path !== undefined) this.#named?.add(path);
         this.#debounce.notify();
       },
       ...(notify === undefined ? {} : { notify }),
@@ -97,6 +106,7 @@ export class FolderWatch {
     this.#isClosed = true;
     this.#options.clock.clearTimeout(this.#pollTimer);
     this.#debounce.close();
+    this.#named?.close();
     await Promise.all([this.#notifications.close(), this.#looking]);
   }
 

@@ -1,8 +1,11 @@
 /** One folder and the `fs.watch` handles on it, kept up as long as the folder is of interest. */
 import type { FSWatcher, watch } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { codeOf } from '../errors.js';
 import { placesFor, type Place } from './folder-places.js';
+
+/** Told of every notification, with the path of the file in the folder that it names. */
+export type OnNotified = (path?: string) => void;
 
 /** `fs.watch`. */
 export type Notify = typeof watch;
@@ -16,7 +19,7 @@ const EXHAUSTED = new Set(['ENOSPC', 'EMFILE', 'ENFILE', 'ENOMEM']);
 export class WatchedFolder {
   readonly #path: string;
   readonly #notify: Notify;
-  readonly #onNotified: () => void;
+  readonly #onNotified: OnNotified;
   #places: readonly Place[] = [];
   #watchers: FSWatcher[] = [];
   #isSuspect = true;
@@ -24,7 +27,7 @@ export class WatchedFolder {
   #hasErred = false;
   #isClosed = false;
 
-  constructor(path: string, notify: Notify, onNotified: () => void) {
+  constructor(path: string, notify: Notify, onNotified: OnNotified) {
     this.#path = path;
     this.#notify = notify;
     this.#onNotified = onNotified;
@@ -79,7 +82,7 @@ export class WatchedFolder {
       if (this.#isClosed || (entry !== undefined && name !== null && name !== entry)) return;
       // The watched folder itself has its name in notifications of its removal and renaming.
       if (type === 'rename' && (name === null || name === ownName)) this.#isSuspect = true;
-      this.#onNotified();
+      this.#onNotified(entry === undefined && name !== null ? join(path, name) : undefined);
     });
     watcher.on('error', () => {
       this.#onError(watcher);

@@ -1,5 +1,6 @@
 // When a folder watch looks, with a clock and notifications made by the tests.
 import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { FolderWatch, type FolderWatchOptions, type LookReason } from '../../src/files/folder-watch.js';
 import { type ManualClock, manualClock, settled, until } from '../support/manual-clock.js';
@@ -135,6 +136,32 @@ describe('A folder watch', () => {
         expect(slow.most()).toBe(1);
       },
       { look: slow.look },
+    );
+  });
+
+  it('tells of files by name while a look is running, and of many not at all', async () => {
+    const slow = slowLook();
+    const told: string[][] = [];
+    await withBench(
+      async ({ watch, fake, path, clock }) => {
+        watch.start();
+        await until(() => fake.open().length > 0, 'the watch');
+        await clock.advance(DEBOUNCED_MS);
+        expect(slow.running()).toBe(1);
+        for (const name of ['a.crt', 'a.key', 'a.crt']) fake.emit(path, 'change', name);
+        await clock.advance(DEBOUNCED_MS);
+        expect(told).toEqual([[join(path, 'a.crt'), join(path, 'a.key')]]);
+        for (let count = 0; count <= 100; count += 1) fake.emit(path, 'change', `f${count}`);
+        await clock.advance(DEBOUNCED_MS);
+        fake.emit(path, 'change', 'b.crt');
+        await clock.advance(DEBOUNCED_MS);
+        expect(told.slice(1)).toEqual([[join(path, 'b.crt')]]);
+        slow.end();
+        await until(() => slow.running() === 0, 'the end of the look');
+        await clock.advance(DEBOUNCED_MS);
+        slow.end();
+      },
+      { look: slow.look, named: (paths) => told.push([...paths].sort()) },
     );
   });
 

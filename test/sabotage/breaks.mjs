@@ -755,6 +755,22 @@ export const breaks = [
     testName: 'rests as long as the look took',
   },
   {
+    name: 'a file that was replaced waits for the look at its folder',
+    file: 'src/files/folder-watch.ts',
+    find: '        if (path !== undefined) this.#named?.add(path);\n',
+    replace: '',
+    test: 'test/files/folder-watch.test.ts',
+    testName: 'tells of files by name while a look is running',
+  },
+  {
+    name: 'a storm of notifications is told file by file',
+    file: 'src/files/named-changes.ts',
+    find: 'if (paths.size <= MOST_PATHS) tell(paths);',
+    replace: 'tell(paths);',
+    test: 'test/files/folder-watch.test.ts',
+    testName: 'of many not at all',
+  },
+  {
     name: 'close does not wait for the look at folders',
     file: 'src/files/folder-watch.ts',
     find: 'await Promise.all([this.#notifications.close(), this.#looking]);',

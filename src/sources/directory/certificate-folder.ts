@@ -66,6 +66,8 @@ export class CertificateFolder {
   /** Pairs that are loaded before anybody asks for them; never rejects. */
   #loadingFew = Promise.resolve();
   #lastFullLook = -Infinity;
+  /** Never rejects. */
+  #readingNamed = Promise.resolve();
 
   constructor(options: CertificateFolderOptions, host: SourceHost) {
     const { clock, strict: isStrict } = host;
@@ -162,7 +164,7 @@ export class CertificateFolder {
     this.#scan.close();
     this.#endIndexing();
     await this.#watch.close();
-    await this.#loadingFew;
+    await Promise.all([this.#loadingFew, this.#readingNamed]);
     await Promise.all([this.#loader.close(), this.#fallback?.close()]);
   }
 
@@ -185,7 +187,22 @@ export class CertificateFolder {
       folders: () => this.#listing.paths.slice(0, WATCHED_FOLDERS),
       pollMs: () => POLL_MS,
       look: (why) => this.#look(why === 'notified'),
+      named: (paths) => {
+        this.#readNamed(paths);
+      },
     });
+  }
+
+  /** Ahead of the next look, which makes good for what fails here. */
+  #readNamed(paths: ReadonlySet<string>): void {
+    // Before the first look all is read anyway.
+    if (this.#lastFullLook === -Infinity) return;
+    this.#readingNamed = Promise.all([this.#readingNamed, this.#scan.readNamed(paths)]).then(
+      () => {
+        this.#announcements.flush();
+      },
+      () => undefined,
+    );
   }
 
   async #list(): Promise<void> {

@@ -2,6 +2,7 @@
  * Keeps what is known of the pairs in step with the folder: lists it, reads what has changed and nothing else, drops
  * what has left. Work is cut into slices; nothing here waits for a client or keeps one waiting.
  */
+import { join } from 'node:path';
 import type { Clock } from '../../clock.js';
 import { SummaryReader } from './certificate-summary.js';
 import { MISSING, SPECIAL, stampOf } from './file-stamp.js';
@@ -103,6 +104,14 @@ export class FolderScan {
     this.#summaries.rest();
   }
 
+  /** Reads the pairs with a file among `paths`, if they have changed. */
+  async readNamed(paths: ReadonlySet<string>): Promise<void> {
+    const entries = [...this.#entries.values()].filter((entry) => hasFileIn(entry, paths));
+    await forEachLimited(entries, LOOKED_AT_ONCE, async (entry) => {
+      if (!this.#isClosed) await this.#readIfChanged(entry);
+    });
+  }
+
   /** Loads pairs that nobody has asked for yet, where they are few. */
   async loadFew(): Promise<void> {
     const { loader } = this.#options;
@@ -123,11 +132,16 @@ export class FolderScan {
     }
   }
 
-  /** What is loaded goes on being served until it is read again; what is not is read anew for the next client anyway. */
+  /**
+   * What is loaded goes on being served until it is read again, and what is new is not found until it is read; what is
+   * neither is read anew for the next client anyway.
+   */
   #inUseFirst(): readonly PairEntry[] {
     const entries = [...this.#entries.values()];
     const isInUse = (entry: PairEntry): boolean => this.#options.loader.isLoaded(entry);
-    return [...entries.filter(isInUse), ...entries.filter((entry) => !isInUse(entry))];
+    const isNew = (entry: PairEntry): boolean => entry.stamp === undefined;
+    const [inUse, others] = [entries.filter(isInUse), entries.filter((entry) => !isInUse(entry))];
+    return [...inUse, ...others.filter(isNew), ...others.filter((entry) => !isNew(entry))];
   }
 
   #add(entry: PairEntry): void {
@@ -191,6 +205,12 @@ const STEPS_BETWEEN_BREATHS = 100;
 /** One by one: 10,000 of them together would be a load on memory of their own. */
 function* pairsOf(folders: readonly ListedFolder[]): Iterable<ListedPair> {
   for (const folder of folders) for (const names of folder.pairs) yield [folder, names];
+}
+
+function hasFileIn({ folder, names }: PairEntry, paths: ReadonlySet<string>): boolean {
+  const isNamed = (file: string | undefined): boolean =>
+    file !== undefined && paths.has(join(folder.path, file));
+  return isNamed(names.cert) || isNamed(names.key) || isNamed(names.chain);
 }
 
 async function hasSameCertificate({ certFile, chainFile, stamp, failure }: PairEntry): Promise<boolean> {
