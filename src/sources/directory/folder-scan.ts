@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../clock.js';
 import { SummaryReader } from './certificate-summary.js';
-import { MISSING, SPECIAL, stampOf } from './file-stamp.js';
+import { MISSING, SPECIAL } from './file-stamp.js';
 import type { FolderListing, ListedFolder } from './folder-listing.js';
 import type { PairNames } from './layouts.js';
 import { idOf, PairEntry } from './pair-entry.js';
@@ -14,6 +14,7 @@ import type { PairIndex } from './pair-index.js';
 import type { PairLoader } from './pair-loader.js';
 import { isAllMissing, stampOfEntry } from './read-entry.js';
 import { forEachLimited, Slices } from './slices.js';
+import { withOtherCertificate } from './unchanged-certificates.js';
 
 /** Up to so many pairs are loaded as soon as they are known, so that faults are told before a client meets them. */
 const LOADED_AT_ONCE_PAIRS = 1_000;
@@ -96,10 +97,12 @@ export class FolderScan {
    * A look that is not thorough passes over keys: they only matter together with a certificate that changes.
    */
   async readChanged({ isThorough }: { readonly isThorough: boolean }): Promise<void> {
-    await forEachLimited(this.#inUseFirst(), LOOKED_AT_ONCE, async (entry) => {
+    const entries = this.#inUseFirst();
+    const due = isThorough ? entries : await withOtherCertificate(entries, this.#slices);
+    await forEachLimited(due, LOOKED_AT_ONCE, async (entry) => {
       if (this.#isClosed) return;
       await this.#slices.breathe();
-      if (isThorough || !(await hasSameCertificate(entry))) await this.#readIfChanged(entry);
+      await this.#readIfChanged(entry);
     });
     this.#summaries.rest();
   }
@@ -211,9 +214,4 @@ function hasFileIn({ folder, names }: PairEntry, paths: ReadonlySet<string>): bo
   const isNamed = (file: string | undefined): boolean =>
     file !== undefined && paths.has(join(folder.path, file));
   return isNamed(names.cert) || isNamed(names.key) || isNamed(names.chain);
-}
-
-async function hasSameCertificate({ certFile, chainFile, stamp, failure }: PairEntry): Promise<boolean> {
-  if (stamp === undefined || failure !== undefined || chainFile !== undefined) return false;
-  return stamp.startsWith(`${await stampOf(certFile)}|`);
 }
