@@ -83,11 +83,15 @@ export class AcmeClient {
     return { ...response, data: response.data };
   }
 
-  /** §7.6: by the account that ordered it. */
+  /** §7.6: by the account that ordered it; what is revoked already is no error. */
   async revoke(certificate: Buffer): Promise<void> {
-    await this.#ask(`to revoke the certificate${this.#forNames()}`, () =>
-      this.#client.api.revokeCert({ certificate: certificate.toString('base64url') }),
-    );
+    try {
+      await this.#ask(`to revoke the certificate${this.#forNames()}`, () =>
+        this.#client.api.revokeCert({ certificate: certificate.toString('base64url') }),
+      );
+    } catch (error) {
+      if (!isTlsmithError(error) || error['problemType'] !== 'alreadyRevoked') throw error;
+    }
   }
 
   /** §7.3.5: from now on the account has this key, and no client for the old one is of any use. */

@@ -239,6 +239,82 @@ describe('A certificate authority', () => {
   });
 });
 
+describe('A certificate that is revoked', () => {
+  it('and could not be replaced is replaced by the next attempt, or by revoking it again', async () => {
+    const name = newName();
+    const { secure, source, failed } = await serving(name);
+    await secure.ready();
+    const { serialNumber } = await acmePage(pebble, name);
+    front.intercept = ({ path }) =>
+      path === '/order-plz' ? { status: 503, body: problem('serverInternal', 'not now') } : undefined;
+    await expect(source.revoke(name)).rejects.toMatchObject({ code: 'ACME_SERVER_ERROR' });
+    expect(await pebble.certificateStatus(serialNumber)).toBe('Revoked');
+    expect(failed).toMatchObject([{ attempt: 1, nextAttempt: expect.any(String) }]);
+    front.intercept = () => undefined;
+    await source.revoke(name);
+    const next = await acmePage(pebble, name);
+    expect(next.serialNumber).not.toBe(serialNumber);
+    expect(await pebble.certificateStatus(next.serialNumber)).toBe('Valid');
+  });
+
+  it('stays in use when the authority does not revoke it', async () => {
+    const name = newName();
+    const { secure, source, failed } = await serving(name);
+    await secure.ready();
+    const { serialNumber } = await acmePage(pebble, name);
+    front.intercept = ({ path }) =>
+      path === '/revoke-cert' ? { status: 403, body: problem('unauthorized', 'not yours') } : undefined;
+    await expect(source.revoke(name)).rejects.toMatchObject({
+      code: 'ACME_REFUSED',
+      message: expect.stringContaining('not yours'),
+    });
+    expect(await acmePage(pebble, name)).toMatchObject({ status: 200, serialNumber });
+    expect(failed).toEqual([]);
+  });
+
+  it('is one that is managed, of a server that has started', async () => {
+    const { source } = acmeServer({ pebble, keep, options: { domains: newName() } });
+    await expect(source.revoke('a.test')).rejects.toMatchObject({ code: 'NOT_STARTED' });
+    await expect(source.revoke('no name')).rejects.toThrow(TypeError);
+    const { source: running } = await serving(newName());
+    await expect(running.revoke('else.test')).rejects.toMatchObject({ code: 'NAME_NOT_MANAGED' });
+  });
+});
+
+describe('Names that come and go', () => {
+  it('may come before the start, and go while their order is on its way', async () => {
+    const [early, gone, late] = [newName(), newName(), newName()];
+    const { secure, source, failed } = acmeServer({
+      ...{ pebble, keep, options: { domains: [], directoryUrl: front.directoryUrl } },
+    });
+    await source.manage([early]);
+    await secure.listen({ port: pebble.tlsPort, host: HOST });
+    expect(await acmePage(pebble, early)).toMatchObject({ status: 200 });
+    let isFinalizing = false;
+    front.intercept = ({ path }) => {
+      if (!path.startsWith('/finalize-order/')) return undefined;
+      isFinalizing = true;
+      return 'hang';
+    };
+    await source.manage(gone);
+    await until(() => isFinalizing);
+    await source.unmanage(gone);
+    front.intercept = () => undefined;
+    expect(secure.status().certificates.map(({ names }) => names)).toEqual([[early]]);
+    await expect(acmePage(pebble, gone)).rejects.toThrow();
+    await secure.ready();
+    await source.manage([[late, early]]);
+    await secure.ready();
+    expect(secure.status().certificates).toHaveLength(2);
+    // It comes back, and its order is taken up where it was.
+    front.requests.length = 0;
+    await source.manage(gone);
+    expect(await acmePage(pebble, gone)).toMatchObject({ status: 200 });
+    expect(paths('/order-plz')).toBe(0);
+    expect(failed).toEqual([]);
+  });
+});
+
 describe('A validator', () => {
   it('is answered while a validation runs, and the server takes its answers back afterwards', async () => {
     const name = newName();
