@@ -329,10 +329,13 @@ class IssuedSource implements ManagedSource {
   }
 
   #pickUp(path?: string): void {
-    const [segment = '', record] = path?.split('/') ?? [];
-    const keeper = this.#keepers.get(segment);
-    if (record !== undefined && record !== 'current') return;
-    for (const each of keeper === undefined ? this.#keepers.values() : [keeper]) void each.pickUp();
+    if (path === undefined) {
+      for (const keeper of this.#keepers.values()) void keeper.pickUp();
+      return;
+    }
+    const [segment = '', record] = path.split('/');
+    // Names that other processes manage are none of ours.
+    if (record === 'current') void this.#keepers.get(segment)?.pickUp();
   }
 
   async #closeIssuer(): Promise<void> {

@@ -280,6 +280,21 @@ describe('two sources on one storage', () => {
     expect(one.host.events.map(kindOf)).not.toContain('reloaded');
   });
 
+  it('do not read their own certificates for what is stored of others', async () => {
+    const storage = faultyStorage();
+    const fixture = await started({ storage, names: TWO });
+    await settled();
+    let reads = 0;
+    storage.interfere = (operation) => {
+      if (operation === 'get') reads += 1;
+    };
+    await storage.put('managed/scripted/of-another-process/current', Buffer.from('x'));
+    await storage.put('managed/scripted/of-another-process/failure', Buffer.from('x'));
+    await settled();
+    expect(reads).toBe(0);
+    expect(await served(fixture)).toBeDefined();
+  });
+
   it('share the ladder: what failed for one is not tried at once by the other', async () => {
     const storage = memoryStorage();
     const one = await started({ storage, script: [{ fail: new Error('down') }] });
