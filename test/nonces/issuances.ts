@@ -16,7 +16,8 @@ export interface IssuancesReport {
   readonly certificates: number;
   readonly orders: number;
   readonly rejectedNonces: number;
-  readonly failedAttempts: number;
+  /** What attempts have failed with. */
+  readonly failures: readonly string[];
   readonly requests: number;
   /** What clients saw that they should not have. */
   readonly faults: readonly string[];
@@ -32,8 +33,8 @@ export async function issueMany(count: number): Promise<IssuancesReport> {
     { sources: source, storage: memoryStorage(), logger: false },
     (_, response) => response.end('page'),
   );
-  let failedAttempts = 0;
-  secure.on('failed', () => (failedAttempts += 1));
+  const failures: string[] = [];
+  secure.on('failed', ({ error }) => failures.push(`${error.code}: ${error.message}`));
   const began = performance.now();
   const traffic = { requests: 0, faults: [] as string[], isOver: false };
   try {
@@ -55,7 +56,7 @@ export async function issueMany(count: number): Promise<IssuancesReport> {
       certificates: secure.status().certificates.filter(({ state }) => state === 'valid').length,
       orders: pebble.orders(),
       rejectedNonces: pebble.logged(/Rejecting|badNonce|rejected nonce/i).length,
-      failedAttempts,
+      failures,
       ...{ requests: traffic.requests, faults: traffic.faults },
       seconds: (performance.now() - began) / 1_000,
     };
