@@ -1,6 +1,6 @@
 /** The proof that what an issuer answered with may displace what serves now. Nothing unproven is stored or served. */
 import { type Credential, type CredentialInput, createCredential } from '../credential/credential.js';
-import { messageOf, TlsmithError } from '../errors.js';
+import { isTlsmithError, messageOf, TlsmithError, type TlsmithErrorDetails } from '../errors.js';
 import { coversConfigured } from './stored-generation.js';
 
 /** An issuer's clock may be a little ahead of ours; its certificate is good all the same. */
@@ -25,9 +25,19 @@ export interface Expectation {
  */
 export function proveIssued(input: CredentialInput, expectation: Expectation): Credential {
   const credential = parsed(input, expectation);
-  const fault = faultOf(credential, expectation);
+  const { names, now } = expectation;
+  const missing = names.filter((name) => !coversConfigured(credential, name));
+  if (missing.length > 0) throw invalid(expectation, `it does not cover ${missing.join(', ')}`);
+  const dates = dateFaultOf(credential, now);
+  if (dates !== undefined) throw invalid(expectation, dates, { isOutOfDate: true });
+  const fault = stalenessOf(credential, expectation);
   if (fault !== undefined) throw invalid(expectation, fault);
   return credential;
+}
+
+/** Whether what was issued was refused for its dates alone: then the clock of this machine is likely to be wrong. */
+export function isOutOfDate(error: unknown): boolean {
+  return isTlsmithError(error) && error['isOutOfDate'] === true;
 }
 
 /** Whether `candidate` is a step forward from `live`: it ends later, or was at least not made earlier. */
@@ -44,17 +54,11 @@ function parsed(input: CredentialInput, expectation: Expectation): Credential {
     });
     return credential;
   } catch (error) {
-    throw invalid(expectation, messageOf(error), error);
+    throw invalid(expectation, messageOf(error), { cause: error });
   }
 }
 
-function faultOf(credential: Credential, { names, live, now }: Expectation): string | undefined {
-  const missing = names.filter((name) => !coversConfigured(credential, name));
-  if (missing.length > 0) return `it does not cover ${missing.join(', ')}`;
-  if (credential.notAfter <= now) return `it expired on ${iso(credential.notAfter)}`;
-  if (credential.notBefore > now + CLOCK_SKEW_MS) {
-    return `it is not valid before ${iso(credential.notBefore)}, and the clock of this machine says ${iso(now)}`;
-  }
+function stalenessOf(credential: Credential, { live, now }: Expectation): string | undefined {
   if (live === undefined) return undefined;
   if (credential.id === live.id) return 'it is the very certificate that it was to replace';
   // One that is not valid at this hour sets no standard: the clock may have been wrong when it was made.
@@ -64,11 +68,18 @@ function faultOf(credential: Credential, { names, live, now }: Expectation): str
     : undefined;
 }
 
-function invalid({ names }: Expectation, fault: string, cause?: unknown): TlsmithError {
+function dateFaultOf({ notBefore, notAfter }: Credential, now: number): string | undefined {
+  const clock = `and the clock of this machine says ${iso(now)}`;
+  if (notAfter <= now) return `it expired on ${iso(notAfter)}, ${clock}`;
+  if (notBefore > now + CLOCK_SKEW_MS) return `it is not valid before ${iso(notBefore)}, ${clock}`;
+  return undefined;
+}
+
+function invalid({ names }: Expectation, fault: string, facts: TlsmithErrorDetails = {}): TlsmithError {
   return new TlsmithError(
     'ISSUED_CREDENTIAL_INVALID',
     `The certificate issued for ${names.join(', ')} is not used: ${fault.replace(/\.$/, '')}.`,
-    { names, ...(cause === undefined ? {} : { cause }) },
+    { names, ...facts },
   );
 }
 

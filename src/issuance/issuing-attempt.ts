@@ -16,7 +16,7 @@ import {
   recordFailure,
   recordPostponement,
 } from './failure-record.js';
-import { isNotOlder, proveIssued } from './issued-proof.js';
+import { isNotOlder, isOutOfDate, proveIssued } from './issued-proof.js';
 import type { Issued, IssueRequest } from './issuer.js';
 import type { RandomShare } from './random-share.js';
 import type { Slots } from './slots.js';
@@ -33,6 +33,8 @@ const FIRST_LOCK_WAIT_MS = 5_000;
  * to somebody who watches it for as long as a lease lives.
  */
 const NEXT_LOCK_WAIT_MS = 60_000;
+/** How long a certificate is tried again that is out of date by the clock, before another one is ordered. */
+const LONGEST_HELD_MS = 86_400_000;
 
 /** What attempts for one certificate work with. */
 export interface AttemptTools {
@@ -83,6 +85,8 @@ export class IssuingAttempts {
   readonly #tools: AttemptTools;
   /** Issued, but storage refused it: stored by the next attempt instead of ordering another one. */
   #unstored: StoredGeneration | undefined;
+  /** Issued, but out of date by this machine's clock, which may be mended: until then another one would be no better. */
+  #undated: { readonly issued: Issued; readonly at: number } | undefined;
   /** Whether another process was at it when this one last tried. */
   #wasBusy = false;
 
@@ -194,14 +198,31 @@ export class IssuingAttempts {
     if (unstored !== undefined && this.#isSuccessor(unstored, live)) return unstored;
     const previous = live ?? stored.generation?.credential;
     const previousIssuer = live === undefined ? stored.generation?.issuerId : liveIssuer;
-    const { issuerId, ...input } = await this.#issue(lease, {
-      ...(previous === undefined ? {} : { previous }),
-      ...(previousIssuer === undefined ? {} : { previousIssuer }),
-      failures: failure?.attempts ?? 0,
-    });
+    const issued =
+      this.#heldForItsDates() ??
+      (await this.#issue(lease, {
+        ...(previous === undefined ? {} : { previous }),
+        ...(previousIssuer === undefined ? {} : { previousIssuer }),
+        failures: failure?.attempts ?? 0,
+      }));
+    const { issuerId, ...input } = issued;
     const now = clock.now();
-    const credential = proveIssued(input, { names, live: previous, now });
-    return { credential, issuedAt: now, ...(issuerId === undefined ? {} : { issuerId }) };
+    const at = this.#undated?.at ?? now;
+    this.#undated = undefined;
+    try {
+      const credential = proveIssued(input, { names, live: previous, now });
+      return { credential, issuedAt: now, ...(issuerId === undefined ? {} : { issuerId }) };
+    } catch (error) {
+      if (isOutOfDate(error)) this.#undated = { issued, at };
+      throw error;
+    }
+  }
+
+  #heldForItsDates(): Issued | undefined {
+    const held = this.#undated;
+    if (held !== undefined && this.#tools.clock.now() - held.at < LONGEST_HELD_MS) return held.issued;
+    this.#undated = undefined;
+    return undefined;
   }
 
   async #issue(

@@ -17,6 +17,32 @@ import {
 } from './support/managed-fixture.js';
 
 const CRASH = new Error('killed here');
+const HOUR_MS = 3_600_000;
+
+describe('a certificate that is out of date by the clock', () => {
+  it('is tried again for a day, and then another one is ordered', async () => {
+    const fixture = await started({ script: ['issue', 'expired'] });
+    for (let count = 0; count < 3; count += 1) {
+      await expect(renew(fixture)).rejects.toMatchObject({ code: 'ISSUED_CREDENTIAL_INVALID' });
+      expect(fixture.issuer.requests).toHaveLength(2);
+      expect(state(fixture)).toMatchObject({ attempts: count + 1 });
+      fixture.clock.jump(7 * HOUR_MS);
+    }
+    fixture.clock.jump(4 * HOUR_MS);
+    await renew(fixture);
+    expect(fixture.issuer.requests).toHaveLength(3);
+  });
+
+  it('serves once the clock is right', async () => {
+    const fixture = await started({ script: ['issue', 'expired'] });
+    const first = await served(fixture);
+    await expect(renew(fixture)).rejects.toMatchObject({ code: 'ISSUED_CREDENTIAL_INVALID' });
+    fixture.clock.jump(-36 * HOUR_MS);
+    await renew(fixture);
+    expect((await served(fixture)).id).not.toBe(first.id);
+    expect(fixture.issuer.requests).toHaveLength(2);
+  });
+});
 
 describe('a process killed in the middle of a renewal', () => {
   it('at any step leaves a whole pair behind', async () => {

@@ -2850,6 +2850,14 @@ export const breaks = [
     testName: 'could not be replaced is replaced',
   },
   {
+    name: 'issuance: a clock that is wrong orders again and again',
+    file: 'src/issuance/issuing-attempt.ts',
+    find: 'if (isOutOfDate(error)) this.#undated = { issued, at };',
+    replace: '',
+    test: 'test/issuance/issuing-attempt.test.ts',
+    testName: 'is tried again for a day',
+  },
+  {
     name: 'ACME: a wildcard has no CAA record of its own',
     file: 'src/acme/caa-record.ts',
     find: "[issue, record('issuewild', ['dns-01'])]",
