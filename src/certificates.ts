@@ -12,8 +12,9 @@ import { Inspections } from './inspections.js';
 import { isRsa, withoutAlternative } from './credential/key-kinds.js';
 import { type AtHand, KeyAlternatives } from './key-alternatives.js';
 import { ObservedResolver } from './observed-resolver.js';
+import { PublicName } from './public-name.js';
 import { assertNoFindings, SourceSet, type SourceSurroundings } from './source-set.js';
-import { credentialsOf, managedOf, unloadedOf } from './source-readings.js';
+import { credentialsOf, knowsAll, managedOf, unloadedOf } from './source-readings.js';
 import { type CertificateSource, nameOfSource } from './sources/certificate-source.js';
 import { type CertificateStatus, certificatesOf } from './status.js';
 
@@ -24,6 +25,7 @@ export interface CertificatesOptions extends Omit<SourceSurroundings, 'changed' 
   readonly sources: readonly CertificateSource[];
   readonly defaultName: string | undefined;
   readonly refusesUnknownNames: boolean;
+  readonly publicUrl: URL | undefined;
   readonly tls: TlsSettings;
 }
 
@@ -34,6 +36,7 @@ export class Certificates {
   readonly #options: CertificatesOptions;
   readonly #watch: ExpiryWatch;
   readonly #inspections: Inspections;
+  readonly #publicName: PublicName;
   readonly #alternatives: KeyAlternatives | undefined;
   readonly #contexts = new BoundedMap<string, SecureContext>(CACHED_CONTEXTS);
   #isWatching = false;
@@ -42,6 +45,16 @@ export class Certificates {
     const { sources, clock, reporter } = options;
     this.#options = options;
     this.#inspections = inspectionsFor(options);
+    this.#publicName = new PublicName({
+      publicUrl: options.publicUrl,
+      names: () => (sources.every(knowsAll) ? this.#names() : undefined),
+      report: (finding) => {
+        reporter.report(finding);
+      },
+      resolved: ({ code, names = [] }) => {
+        reporter.resolved(code, { source: undefined, names });
+      },
+    });
     reporter.namesAtHand = () => this.#names();
     if (sources.length > 1) this.#alternatives = new KeyAlternatives(clock, () => this.#atHand());
     this.sources = new SourceSet(sources, {
@@ -53,7 +66,9 @@ export class Certificates {
       changed: () => {
         this.resolver.changed();
         this.#alternatives?.changed();
-        if (this.#isWatching) this.#watch.changed();
+        if (!this.#isWatching) return;
+        this.#watch.changed();
+        this.#publicName.changed();
       },
     });
     this.resolver = this.#observedResolver();
@@ -73,6 +88,7 @@ export class Certificates {
     try {
       await this.sources.start();
       await this.#assertDefaultName();
+      this.#publicName.start();
       if (this.#options.isStrict) await this.#assertNoFindings();
     } catch (error) {
       await this.sources.close();

@@ -42,7 +42,17 @@ export function managedOf(source: CertificateSource, report: ReportFinding): Man
 
 /** What one of our own sources knows of certificates that it has not loaded: there may be thousands. */
 export function unloadedOf(source: CertificateSource): Iterable<UnloadedCertificate> {
-  return UNLOADED in source ? (source as CertificateSource & IndexedSource)[UNLOADED]() : [];
+  return (isIndexed(source) ? source[UNLOADED]() : undefined) ?? [];
+}
+
+/** Whether a source has said all that it will have until something changes: no question and no order brings more. */
+export function knowsAll(source: CertificateSource): boolean {
+  if (source.list === undefined || source.ready !== undefined) return false;
+  return !isIndexed(source) || source[UNLOADED]() !== undefined;
+}
+
+function isIndexed(source: CertificateSource): source is CertificateSource & IndexedSource {
+  return UNLOADED in source;
 }
 
 interface Reading<Entry> {

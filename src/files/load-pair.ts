@@ -9,6 +9,7 @@ import { TlsmithError } from '../errors.js';
 import { keyExposure } from './key-exposure.js';
 import { explainedPairError } from './pair-errors.js';
 import type { PairMaterial } from './pair-material.js';
+import { staleCopy } from './stale-copy.js';
 
 /** A pair that may be served. */
 export interface LoadedPair {
@@ -54,11 +55,11 @@ async function examined(
   // Loaded only by servers that read files: every import of the package would pay for it otherwise.
   const { inspect } = await import('../diagnosis/inspect.js');
   const files = { certFile: material.certFile.path, keyFile: material.keyFile.path };
-  const exposure = await keyExposure(material);
+  const others = await Promise.all([keyExposure(material), staleCopy(credential, material)]);
   const findings = [
     ...credential.findings,
     ...inspect(credential, { now, files }),
-    ...(exposure === undefined ? [] : [exposure]),
+    ...others.filter((finding) => finding !== undefined),
   ];
   const error = findings.find(({ severity }) => severity === 'error');
   if (error === undefined) return findings;

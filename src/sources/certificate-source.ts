@@ -61,8 +61,8 @@ export const UNLOADED: unique symbol = Symbol('unloaded certificates');
 
 /** A source of our own that knows certificates before it loads them. */
 export interface IndexedSource {
-  /** Those that `list()` does not have; for `status()`, expiry warnings and metrics. */
-  [UNLOADED](): Iterable<UnloadedCertificate>;
+  /** Those that `list()` does not have, for `status()`, expiry warnings and metrics; undefined until all are known. */
+  [UNLOADED](): Iterable<UnloadedCertificate> | undefined;
 }
 
 /** The source's name for people; never throws, whatever the source's `name` does. */

@@ -93,8 +93,9 @@ class DirectorySource implements CertificateSource, IndexedSource {
     return this.#folder.current?.list() ?? [];
   }
 
-  [UNLOADED](): Iterable<UnloadedCertificate> {
-    return this.#folder.current?.unloaded() ?? [];
+  [UNLOADED](): Iterable<UnloadedCertificate> | undefined {
+    const folder = this.#folder.current;
+    return folder?.isIndexed === true ? folder.unloaded() : undefined;
   }
 
   managed(): Iterable<ManagedCertificate> {

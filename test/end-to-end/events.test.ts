@@ -225,6 +225,19 @@ describe('expiry', () => {
     await secure.start();
     expect((await heard)[0]).toMatchObject({ names: ['a.test'], daysLeft: -2 });
     expect(secure.status().certificates).toMatchObject([{ state: 'expired' }]);
+    expect(log.lines.find(({ level }) => level === 'error')?.facts).toMatchObject({
+      code: 'TLS_CERT_EXPIRED',
+      hint: expect.stringContaining('Renew it'),
+    });
+  });
+
+  it('has a code and a hint in the log while there is time', async () => {
+    const { clock, log } = await serving();
+    await clock.advance(62 * DAY_MS);
+    const warned = log.lines.filter(({ level }) => level === 'warn');
+    expect(warned.map(({ facts }) => facts['code'])).toEqual(['TLS_CERT_EXPIRING']);
+    expect(warned[0]?.message).toMatch(/^The certificate for .* expires in \d+ days, at 20/);
+    expect(warned[0]?.facts['hint']).toContain('without a restart');
   });
 });
 

@@ -136,6 +136,11 @@ export class CertificateFolder {
     if (this.#fallback !== undefined) yield* this.#fallback.list();
   }
 
+  /** Whether every pair has been read once. */
+  get isIndexed(): boolean {
+    return this.#indexing === undefined && this.#lastFullLook !== -Infinity;
+  }
+
   /** What the files of all others say, without those that have a better successor beside them. */
   *unloaded(): Iterable<UnloadedCertificate> {
     const now = this.#host.clock.now();

@@ -149,9 +149,9 @@ export function isInDate({ summary }: PairEntry, now: number): boolean {
 
 /** Most certificates are for the one name that their file is called after, which is in memory already. */
 function sharingItsName(summary: CertificateSummary, { calledAfter }: PairEntry): CertificateSummary {
-  const { names, ...others } = summary;
+  const { names, serialNumber, notBefore, notAfter, isRsa } = summary;
   const isShared = calledAfter !== undefined && names.length === 1 && names[0] === calledAfter;
-  return isShared ? { names: [calledAfter], ...others } : summary;
+  return isShared ? { names: [calledAfter], serialNumber, notBefore, notAfter, isRsa } : summary;
 }
 
 function isSame(one: CertificateSummary | undefined, other: CertificateSummary | undefined): boolean {

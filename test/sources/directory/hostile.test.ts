@@ -1,6 +1,7 @@
 // Folders as they should not be: broken pairs among good ones, files that are none, names that lead out of it.
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readdir, rename, stat, symlink, unlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, stat, symlink, unlink, writeFile } from 'node:fs/promises';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
@@ -87,7 +88,53 @@ const BREAKS: readonly (readonly [code: string, breakIt: (base: string) => Promi
       await promisify(execFile)('mkfifo', [folder.file(`${base}.crt`)]);
     },
   ],
+  [
+    'TLS_FILE_UNREADABLE',
+    async (base) => {
+      await unlink(folder.file(`${base}.key`));
+      await symlink(`${base}.key`, folder.file(`${base}.key`));
+    },
+  ],
+  [
+    'TLS_FILE_NOT_FOUND',
+    async (base) => {
+      await unlink(folder.file(`${base}.key`));
+      await symlink('../nowhere.key', folder.file(`${base}.key`));
+    },
+  ],
+  ['TLS_PEM_INVALID', (base) => change(`${base}.crt`, (text) => text.slice(0, 300))],
+  ['TLS_PEM_INVALID', (base) => change(`${base}.key`, (text) => text.slice(0, 100))],
+  ['TLS_PEM_INVALID', (base) => change(`${base}.crt`, (text) => text.replace('MII', 'M!I'))],
+  ['TLS_PEM_INVALID', (base) => change(`${base}.crt`, (text) => Buffer.from(`\uFEFF${text}`, 'utf16le'))],
+  ['TLS_PEM_INVALID', (base) => writeFile(folder.file(`${base}.crt`), '<html>404 Not Found</html>')],
+  ['TLS_FILE_EMPTY', (base) => writeFile(folder.file(`${base}.key`), ' \r\n\t\n')],
+  ['TLS_PEM_WRONG_KIND', (base) => change(`${base}.crt`, (text) => new X509Certificate(text).raw)],
+  [
+    'TLS_PEM_WRONG_KIND',
+    (base) =>
+      change(`${base}.key`, (text) => createPrivateKey(text).export({ type: 'pkcs8', format: 'der' })),
+  ],
+  [
+    'TLS_PEM_WRONG_KIND',
+    (base) => change(`${base}.key`, (text) => createPublicKey(text).export({ type: 'spki', format: 'pem' })),
+  ],
+  [
+    'TLS_KEY_MISMATCH',
+    async (base) => {
+      const other = await ca.issue({ names: [base], keyType: 'ed25519' });
+      await writeFile(folder.file(`${base}.key`), other.key);
+    },
+  ],
+  [
+    'TLS_KEY_PASSPHRASE_REQUIRED',
+    async (base) => put(base, await issue(base, { passphrase: 'correct horse', keyFormat: 'traditional' })),
+  ],
+  ['TLS_KEY_UNSUPPORTED', async (base) => put(base, await ca.issue({ names: [base], keyType: 'rsa-1024' }))],
 ];
+
+async function change(file: string, how: (text: string) => string | Buffer): Promise<void> {
+  await writeFile(folder.file(file), how(await readFile(folder.file(file), 'utf8')));
+}
 
 describe('among a thousand pairs', () => {
   it('every tenth is broken in another way: the others serve, and each broken one has a finding of its own', async () => {
