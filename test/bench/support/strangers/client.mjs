@@ -13,20 +13,27 @@ const OPENING_AT_ONCE = 200;
 const held = new Set();
 
 answerCalls({
-  /** Says hello with `name` again and again for so long, and leaves when it is answered; how many answers there were. */
-  flood: async ({ port, name, connections, seconds }) => {
+  /**
+   * Says hello with `name` again and again for so long, as fast as it can or so many times a second, and leaves when it
+   * is answered; how many answers there were.
+   */
+  flood: async ({ port, name, connections, seconds, rate = Infinity }) => {
     const hello = await captureHello(name);
     const end = performance.now() + seconds * 1000;
+    const start = performance.now();
     const tally = { answers: 0, failed: 0 };
+    let begun = 0;
     const one = async (index) => {
       while (performance.now() < end) {
+        const dueInMs = start + (begun * 1000) / rate - performance.now();
+        begun += 1;
+        if (dueInMs > 0) await wait(dueInMs);
         const socket = await greet({ port, hello, from: index });
         if (socket === undefined) tally.failed += 1;
         else tally.answers += 1;
         socket?.destroy();
       }
     };
-    const start = performance.now();
     await Promise.all(Array.from({ length: connections }, (_, index) => one(index)));
     return { ...tally, seconds: (performance.now() - start) / 1000 };
   },
