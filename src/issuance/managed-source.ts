@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Credential } from '../credential/credential.js';
 import { wildcardOf } from '../credential/server-name.js';
-import { messageOf, type TlsmithError } from '../errors.js';
+import { messageOf } from '../errors.js';
 import type {
   CertificateSource,
   Found,
@@ -28,14 +28,12 @@ import {
 } from './managed-options.js';
 import { parseNames } from './configured-names.js';
 import { watchStorage } from './storage-changes.js';
-import { probeStorage } from './storage-probe.js';
+import { StorageProof } from './storage-proof.js';
 
 /** How many certificates one source issues at the same time. */
 const ISSUING_SLOTS = 20;
 /** How many stored certificates are read at the same time. */
 const LOADING_SLOTS = 64;
-/** How often a storage that cannot be written is tried again, and how long the proof that it can is good for. */
-const PROBE_AGAIN_MS = 60_000;
 
 /** A source whose certificates are issued and renewed, and whose list of names may change while it runs. */
 export interface ManagedSource extends CertificateSource {
@@ -64,6 +62,7 @@ export function managedSource(options: ManagedSourceOptions): ManagedSource {
 interface Running {
   readonly host: SourceHost;
   readonly storage: Storage;
+  readonly proof: StorageProof;
   readonly tools: KeeperTools;
 }
 
@@ -76,15 +75,10 @@ class IssuedSource implements ManagedSource {
   /** By name, wildcards as they are written. */
   #byName = new Map<string, CertificateKeeper>();
   #running: Running | undefined;
-  #obstacle: TlsmithError | undefined;
-  /** When storage was last proven writable, milliseconds since the epoch. */
-  #provenAt = -Infinity;
-  #proving: Promise<void> | undefined;
   #isOpen = false;
   #isClosed = false;
   #starting: Promise<void> | undefined;
   #issuerStart: Promise<void> | undefined;
-  #probeTimer: unknown;
   #stopWatching: (() => void) | undefined;
 
   constructor(options: ParsedManagedOptions) {
@@ -150,7 +144,7 @@ class IssuedSource implements ManagedSource {
   }
 
   async reload(): Promise<void> {
-    if (this.#obstacle !== undefined) await this.#probeAgain();
+    if (this.#running?.proof.obstacle !== undefined) await this.#running.proof.look();
     await Promise.all(Array.from(this.#keepers.values(), (keeper) => keeper.pickUp()));
   }
 
@@ -199,10 +193,16 @@ class IssuedSource implements ManagedSource {
 
   async #start(host: SourceHost): Promise<void> {
     const storage = this.#options.storage ?? host.storage;
-    const running = { host, storage, tools: this.#keeperTools(host, storage) };
+    const proof = new StorageProof({
+      ...{ storage, host, sourceName: this.name },
+      mended: () => {
+        for (const keeper of this.#keepers.values()) keeper.look();
+      },
+    });
+    const running = { host, storage, proof, tools: this.#keeperTools({ host, storage, proof }) };
     this.#running = running;
-    await this.#probe(running);
-    if (this.#obstacle !== undefined && host.strict) throw this.#obstacle;
+    await proof.look();
+    if (proof.obstacle !== undefined && host.strict) throw proof.obstacle;
     await this.#load(Array.from(this.#wanted, ([segment, names]) => this.#take(segment, names, running)));
     if (this.#isClosed) return;
     const prefix = issuerPrefix(this.#options.issuer.id);
@@ -260,7 +260,7 @@ class IssuedSource implements ManagedSource {
     return (names) => predecessors.find(names);
   }
 
-  #keeperTools(host: SourceHost, storage: Storage): KeeperTools {
+  #keeperTools({ host, storage, proof }: Omit<Running, 'tools'>): KeeperTools {
     const { issuer, fractionLeft, waitMs, random } = this.#options;
     return {
       sourceName: this.name,
@@ -271,7 +271,10 @@ class IssuedSource implements ManagedSource {
       waitingSlots: createSlots(ISSUING_SLOTS),
       rules: { fractionLeft, isLocal: issuer.isLocal },
       waitMs,
-      issue: (request) => this.#issue(request, host),
+      issue: async (request) => {
+        await proof.assertWritable();
+        return this.#issue(request, host);
+      },
       advise:
         issuer.renewalInfo === undefined
           ? undefined
@@ -280,52 +283,19 @@ class IssuedSource implements ManagedSource {
       served: (names, credential) => {
         for (const companion of this.#options.companions) companion.served?.(names, credential);
       },
-      obstacle: () => this.#obstacle,
+      obstacle: () => proof.obstacle,
       failed: (names, { isUsable }) => this.#options.failed?.({ names, isUsable }),
     };
   }
 
   async #issue(request: IssueRequest, host: SourceHost): Promise<Issued> {
     const { issuer } = this.#options;
-    await this.#prove(host);
     this.#issuerStart ??= startOf(issuer, host).catch((error: unknown) => {
       this.#issuerStart = undefined;
       throw error;
     });
     await this.#issuerStart;
     return issuer.issue(request);
-  }
-
-  /** A disk may have become full since the start: what could not be stored is not ordered. */
-  async #prove({ clock }: SourceHost): Promise<void> {
-    const ageMs = clock.now() - this.#provenAt;
-    if (ageMs >= 0 && ageMs < PROBE_AGAIN_MS) return;
-    this.#proving ??= this.#probeAgain().finally(() => {
-      this.#proving = undefined;
-    });
-    await this.#proving;
-    if (this.#obstacle !== undefined) throw this.#obstacle;
-  }
-
-  async #probe({ host, storage }: Running): Promise<void> {
-    const before = this.#obstacle;
-    this.#obstacle = await probeStorage(storage);
-    this.#provenAt = this.#obstacle === undefined ? host.clock.now() : -Infinity;
-    if (this.#isClosed) return;
-    if (this.#obstacle === undefined) {
-      if (before === undefined) return;
-      host.resolved('STORAGE_NOT_WRITABLE');
-      for (const keeper of this.#keepers.values()) keeper.look();
-      return;
-    }
-    const { code, message, hint = '' } = this.#obstacle;
-    host.report({ code, severity: 'warning', message, hint, source: this.name });
-    host.clock.clearTimeout(this.#probeTimer);
-    this.#probeTimer = host.clock.setTimeout(() => void this.#probeAgain(), PROBE_AGAIN_MS);
-  }
-
-  async #probeAgain(): Promise<void> {
-    if (this.#running !== undefined && !this.#isClosed) await this.#probe(this.#running);
   }
 
   #pickUp(path?: string): void {
@@ -352,7 +322,7 @@ class IssuedSource implements ManagedSource {
   async #rest(): Promise<void> {
     this.#stopWatching?.();
     this.#stopWatching = undefined;
-    this.#running?.host.clock.clearTimeout(this.#probeTimer);
+    this.#running?.proof.close();
     await Promise.all(Array.from(this.#keepers.values(), (keeper) => keeper.close()));
     await Promise.all(this.#options.companions.map((companion) => companion.close()));
   }

@@ -2868,7 +2868,7 @@ export const breaks = [
   {
     name: 'issuance: a disk that has become full is ordered for',
     file: 'src/issuance/managed-source.ts',
-    find: 'await this.#prove(host);',
+    find: 'await proof.assertWritable();',
     replace: '',
     test: 'test/issuance/managed-source.test.ts',
     testName: 'is noticed before something is ordered',
