@@ -198,6 +198,21 @@ describe('a certificate', () => {
     }
   });
 
+  it('with an intermediate whose dates are garbled is told so', async () => {
+    await shop.issue('garbled', {});
+    const credential = await shop.credential('garbled', 'garbled', 'intermediate');
+    const [leaf = '', intermediate = ''] = credential.cert.split(/(?<=-----END CERTIFICATE-----\n)/);
+    const der = Buffer.from(intermediate.replaceAll(/-----.*-----|\n/g, ''), 'base64');
+    // UTCTime of 13 bytes: its month becomes 99.
+    der.write('99', der.indexOf(Buffer.from([0x17, 13])) + 4);
+    const body = der.toString('base64').replaceAll(/.{64}/g, '$&\n');
+    const garbled = `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n`;
+    const findings = inspect({ ...credential, cert: leaf + garbled }, { now: Date.now() });
+    expect(findings.find(({ code }) => code === 'TLS_CHAIN_OUT_OF_DATE')?.message).toContain(
+      'has a validity period that cannot be read',
+    );
+  });
+
   it('that is not yet valid is told with the clock, that may be wrong', async () => {
     await shop.issue('future', {});
     const credential = await shop.credential('future', 'future', 'intermediate');

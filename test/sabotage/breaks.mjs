@@ -771,6 +771,14 @@ export const breaks = [
     testName: 'of many not at all',
   },
   {
+    name: 'garbled dates of an intermediate end the inspection',
+    file: 'src/diagnosis/chain.ts',
+    find: 'Number.isNaN(from + until)',
+    replace: 'Number.isNaN(now)',
+    test: 'test/diagnosis/inspect.test.ts',
+    testName: 'whose dates are garbled',
+  },
+  {
     name: 'close does not wait for the look at folders',
     file: 'src/files/folder-watch.ts',
     find: 'await Promise.all([this.#notifications.close(), this.#looking]);',
