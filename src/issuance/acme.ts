@@ -78,6 +78,8 @@ function parseFallback(
   if (parsed === undefined) throw new TypeError('acme: `fallback` must be another acme({...}) source.');
   if (parsed.directoryUrl === directoryUrl)
     throw new TypeError('acme: `fallback` must have another `directoryUrl`: this one is the same authority.');
+  if (parsed.exportTo !== undefined)
+    throw new TypeError('acme: `fallback` must be without `exportTo`: the source it stands behind exports.');
   if (parsed.isStaging && !isStaging)
     throw new TypeError('acme: `fallback` must be no test authority, whose certificates no browser trusts.');
   return parsed;

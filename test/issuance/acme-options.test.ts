@@ -75,6 +75,15 @@ describe('acme() refuses', () => {
       'fallback',
       {
         fallback: acme({
+          ...{ domains: [], termsOfServiceAgreed: true, directoryUrl: 'zerossl' },
+          exportTo: { keyFile: '/{name}.pem' },
+        }),
+      },
+    ],
+    [
+      'fallback',
+      {
+        fallback: acme({
           ...{ domains: [], termsOfServiceAgreed: true, directoryUrl: 'letsencrypt-staging' },
         }),
       },
