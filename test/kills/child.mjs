@@ -9,13 +9,19 @@ const { acme, createSecureServer, fileStorage } = await import(plan.library);
 
 /** A write takes about so long: whoever dies within it dies anywhere in it. */
 const LONGEST_WRITE_MS = 3;
-const spared = plan.spared === undefined ? undefined : new RegExp(plan.spared);
+const spared = patternOf(plan.spared);
+const moment = patternOf(plan.moment);
 let steps = 0;
 
 function step(text, die = killed) {
   steps += 1;
   writeSync(1, `step ${steps} ${text}\n`);
-  if (steps >= plan.killAtStep && spared?.test(text) !== true) die();
+  const isDue = steps >= plan.killAtStep || moment?.test(text) === true;
+  if (isDue && spared?.test(text) !== true) die();
+}
+
+function patternOf(text) {
+  return text === undefined ? undefined : new RegExp(text);
 }
 
 function killed() {

@@ -19,8 +19,17 @@ import {
 const COURSE: Course = { kind: 'issuance', challenge: 'tls-alpn-01', names: 1 };
 /** More than an issuance has: one drawn beyond lets it come to its end. */
 const MOST_STEPS = 60;
-/** A process that is killed early comes no further than the one before it; the first ones are meant to be those. */
-const STEPS_BY_RESTART = 1.5;
+/** What the first restarts come to, one after the other; those after them come to any step. */
+const MOMENTS = [
+  String.raw`after put probe/`,
+  String.raw`after put acme/[^ ]*/account$`,
+  String.raw`before release acme/[^ ]*/account-lock`,
+  String.raw`before put acme/[^ ]*/challenges/`,
+  String.raw`after put acme/[^ ]*/challenges/`,
+  String.raw`before put managed/[^ ]*/current`,
+  String.raw`during put managed/[^ ]*/current`,
+  String.raw`before release managed/`,
+];
 const SPARED = [
   String.raw`(?:before|during) put acme/[^ ]*/orders/`,
   // The validation may have begun by the time that it dies.
@@ -52,11 +61,11 @@ export async function crashLoop({ restarts, seed, lane: program }: CrashOptions)
   let loaded = 0;
   try {
     for (let restart = 0; restart < restarts; restart += 1) {
-      const most = Math.min(MOST_STEPS, 4 + restart * STEPS_BY_RESTART);
-      const step = 1 + Math.floor(random() * most);
-      const point = { at: 'storage', step } as const;
+      const moment = MOMENTS[restart];
+      const step = 1 + Math.floor(random() * MOST_STEPS);
+      const when = moment === undefined ? { point: { at: 'storage', step } as const } : { moment };
       const { lines, wasKilled } = await run(lane, COURSE, place, {
-        ...{ point, spared: SPARED, diesInTheEnd: true },
+        ...{ ...when, spared: SPARED, diesInTheEnd: true },
       });
       if (!wasKilled) faults.push(`restart ${restart} did not crash:\n${lines.join('\n')}`);
       const failed = lines.find((line) => line.startsWith('failed '));

@@ -37,6 +37,8 @@ export type KillPoint =
 /** How the process runs. */
 export interface RunOptions {
   readonly point?: KillPoint;
+  /** The first step that it is killed at, in place of a point: a regular expression. */
+  readonly moment?: string | undefined;
   /** Steps at which it is not killed, but at the next: a regular expression. */
   readonly spared?: string;
   /** Whether it is killed as soon as it has served, unless it was before. */
@@ -103,13 +105,13 @@ export async function removePlace({ folder }: Place): Promise<void> {
 /** Runs a server there until it is killed, or has served. All that it has asked of the authority is answered then. */
 export async function run(lane: Lane, course: Course, place: Place, options: RunOptions = {}): Promise<Run> {
   const { pebble, front } = lane;
-  const { point, spared, diesInTheEnd } = options;
+  const { point, moment, spared, diesInTheEnd } = options;
   const { folder, names, serial, aheadMs } = place;
   const plan = {
     ...{ library: lane.library, folder, names, challenge: course.challenge, aheadMs, until: serial },
     ...{ directoryUrl: front.directoryUrl, serverCaFile: pebble.serverCaFile },
     ...{ tlsPort: pebble.tlsPort, httpPort: pebble.httpPort, leaseMs: LEASE_MS, lingerMs: LINGER_MS },
-    ...{ spared, diesInTheEnd, ...(point?.at === 'storage' ? { killAtStep: point.step } : {}) },
+    ...{ moment, spared, diesInTheEnd, ...(point?.at === 'storage' ? { killAtStep: point.step } : {}) },
   };
   const [program = '', ...args] = lane.command;
   const child = spawn(program, [...args, JSON.stringify(plan)], { stdio: ['pipe', 'pipe', 'inherit'] });
