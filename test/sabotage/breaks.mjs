@@ -445,8 +445,8 @@ export const breaks = [
   {
     name: 'a wrong answer of the issuer is served',
     file: 'src/issuance/issued-proof.ts',
-    find: 'if (missing.length > 0) return',
-    replace: 'if (missing.length > 9) return',
+    find: 'if (missing.length > 0) throw',
+    replace: 'if (missing.length > 9) throw',
     test: 'test/issuance',
     testName: 'never lets an answer that is wrong \\(wrong names\\) displace',
   },
