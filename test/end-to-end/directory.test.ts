@@ -144,6 +144,16 @@ describe('a layout of a folder is served:', () => {
     expect(secure.status().findings).toEqual([]);
   });
 
+  it('a chain from root to leaf, sent from leaf to issuer and without the root', async () => {
+    const { cert, leaf, chain, key } = await issue(['a.test']);
+    await write('a.test.crt', `${ca.rootPem}${chain}${leaf}`);
+    await write('a.test.key', key);
+    const { port } = await serving();
+    const seen = await sClient({ port, host: 'a.test', caPem: ca.rootPem });
+    expect(seen.verifyCode).toBe(0);
+    expect(seen.chain.join('')).toBe(cert);
+  });
+
   it('one combined file', async () => {
     const { cert, key } = await issue(['a.test']);
     await write('a.test.pem', key + cert);
