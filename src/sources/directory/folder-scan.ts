@@ -45,6 +45,8 @@ export class FolderScan {
   readonly #slices = new Slices();
   readonly #summaries = new SummaryReader();
   #hasMissing = false;
+  /** As they were listed last, if that came to an end. */
+  #folders: readonly ListedFolder[] = [];
   #fileCount = 0;
   #listings = 0;
   #isClosed = false;
@@ -77,6 +79,9 @@ export class FolderScan {
   async list(): Promise<void> {
     const { listing, select } = this.#options;
     const folders = await listing.read(this.#slices);
+    // A folder that has not changed is answered as it was listed before.
+    if (!this.#hasMissing && isSame(folders, this.#folders)) return;
+    this.#folders = [];
     this.#fileCount = folders.reduce((count, folder) => count + folder.fileCount, 0);
     this.#listings += 1;
     let steps = 0;
@@ -90,6 +95,7 @@ export class FolderScan {
       entry.seenIn = this.#listings;
     }
     this.#dropUnseen();
+    this.#folders = folders;
   }
 
   /**
@@ -204,6 +210,10 @@ export class FolderScan {
 }
 
 const STEPS_BETWEEN_BREATHS = 100;
+
+function isSame(some: readonly ListedFolder[], others: readonly ListedFolder[]): boolean {
+  return some.length === others.length && some.every((folder, index) => folder === others[index]);
+}
 
 /** One by one: 10,000 of them together would be a load on memory of their own. */
 function* pairsOf(folders: readonly ListedFolder[]): Iterable<ListedPair> {
