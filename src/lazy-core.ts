@@ -7,12 +7,17 @@ import type { ServerCore } from './server-core.js';
 /** Loads and keeps the core of one server. */
 export class LazyCore {
   readonly #load: () => Promise<ServerCore>;
+  readonly #onLoaded: (core: ServerCore) => void;
   #loading: Promise<ServerCore> | undefined;
   #current: ServerCore | undefined;
 
-  /** @param load - imports the code and makes the core */
-  constructor(load: () => Promise<ServerCore>) {
+  /**
+   * @param load - imports the code and makes the core
+   * @param onLoaded - called in the turn from which on there is a `current` one
+   */
+  constructor(load: () => Promise<ServerCore>, onLoaded: (core: ServerCore) => void) {
     this.#load = load;
+    this.#onLoaded = onLoaded;
   }
 
   /** The core, once it is loaded. */
@@ -28,13 +33,17 @@ export class LazyCore {
 
   /** Loads it, once; what has failed is tried again by the next call. */
   load(): Promise<ServerCore> {
-    this.#loading ??= this.#load().then(
-      (core) => (this.#current = core),
-      (error: unknown) => {
-        this.#loading = undefined;
-        throw error;
-      },
-    );
+    this.#loading ??= this.#loadOnce().catch((error: unknown) => {
+      this.#loading = undefined;
+      throw error;
+    });
     return this.#loading;
+  }
+
+  async #loadOnce(): Promise<ServerCore> {
+    const core = await this.#load();
+    this.#onLoaded(core);
+    this.#current = core;
+    return core;
   }
 }

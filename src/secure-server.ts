@@ -65,7 +65,12 @@ export class SecureServer<
     const { settings } = parts;
     const listeners = this.#listeners;
     this.#settings = settings;
-    this.#core = new LazyCore(() => this.#load(parts));
+    this.#core = new LazyCore(
+      () => this.#load(parts),
+      (core) => {
+        for (const entrance of this.#addresses.entrances) core.open(entrance);
+      },
+    );
     this.#addresses = new ServerAddresses(
       { settings, listeners, core: this.#core },
       {
@@ -88,7 +93,7 @@ export class SecureServer<
    * @throws `TypeError` when there is neither an application nor an attached server
    */
   get server(): Server {
-    // The first frontend is the one that was made from what the type was made from.
+    // The first entrance is that of the server that the type was made from.
     return this.#first().application.server as unknown as Server;
   }
 
@@ -280,9 +285,7 @@ export class SecureServer<
 
   async #load(parts: ServerParts): Promise<ServerCore> {
     const { ServerCore } = await import('./server-core.js');
-    const core = new ServerCore(parts, { listeners: this.#listeners, emitter: this });
-    for (const entrance of this.#addresses.entrances) core.open(entrance);
-    return core;
+    return new ServerCore(parts, { listeners: this.#listeners, emitter: this });
   }
 
   #first(): Entrance {

@@ -635,6 +635,14 @@ export const breaks = [
     testName: 'starts no source when it has not come to that yet',
   },
   {
+    name: 'a server that is attached after the start is left in the dark',
+    file: 'src/secure-server.ts',
+    find: '    this.#core.current?.open(entrance);\n',
+    replace: '',
+    test: 'test/secure-server.test.ts',
+    testName: 'at whatever moment of the start is secured',
+  },
+  {
     name: 'the core is loaded with the package',
     file: 'src/create-secure-server.ts',
     find: "import { SecureServer } from './secure-server.js';",
