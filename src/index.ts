@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 export { createSecureServer } from './create-secure-server.js';
-export type { CloseOptions, SecureServer, WaitOptions } from './secure-server.js';
+export type { CloseOptions } from './close-options.js';
+export type { SecureServer, WaitOptions } from './secure-server.js';
 export type { HttpListenerOptions, PolicyOptions, SecureServerOptions } from './options.js';
 export type { AttachableServer, Http2RequestHandler, RequestHandler } from './application/application.js';
 export type { ListenTarget } from './listening/listen-target.js';

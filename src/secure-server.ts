@@ -9,9 +9,11 @@ import type { SecureContext, TlsOptions } from 'node:tls';
 import { abortable } from './abortable.js';
 import type { AttachableServer } from './application/application.js';
 import { Entrance } from './application/entrance.js';
+import { type CloseOptions, parseGrace } from './close-options.js';
 import { normalizeConfiguredName } from './credential/server-name.js';
 import { TlsmithError } from './errors.js';
 import type { SecureServerEvents } from './events.js';
+import { deferredListener } from './http/deferred-listener.js';
 import type { PlainAction } from './http/plain-listener.js';
 import { LazyCore } from './lazy-core.js';
 import { type ListenTarget, parseListenTarget } from './listening/listen-target.js';
@@ -23,21 +25,10 @@ import type { ServerCore, ServerParts } from './server-core.js';
 import { ServerLifecycle } from './server-lifecycle.js';
 import type { ServerStatus } from './status.js';
 
-const GRACE_MS = 10_000;
-
 /** For what may be given up while it is waited for. */
 export interface WaitOptions {
   /** Ends the wait; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-}
-
-/** Options of {@link SecureServer.close}. */
-export interface CloseOptions {
-  /**
-   * How long requests that are being answered may take, in milliseconds.
-   * @defaultValue 10 000
-   */
-  readonly graceMs?: number;
 }
 
 /**
@@ -214,20 +205,7 @@ export class SecureServer<
   ): (request: IncomingMessage, response: ServerResponse) => void {
     const action: PlainAction =
       next === undefined ? { type: 'redirect', status: 308 } : { type: 'handle', handler: next };
-    let listener: ReturnType<ServerCore['plainListener']> | undefined;
-    const load = async (): Promise<NonNullable<typeof listener>> =>
-      (listener ??= (await this.#core.load()).plainListener(action));
-    return (request, response) => {
-      if (listener !== undefined) listener(request, response);
-      else {
-        load().then(
-          (loaded) => {
-            loaded(request, response);
-          },
-          () => response.destroy(),
-        );
-      }
-    };
+    return deferredListener(async () => (await this.#core.load()).plainListener(action));
   }
 
   /**
@@ -359,12 +337,4 @@ export class SecureServer<
     const isLast = !this.#addresses.isOpen && !this.#addresses.isOpening;
     if (isOfThisRun && isLast && this.#lifecycle.isRunning) void this.#lifecycle.end(0);
   }
-}
-
-function parseGrace(options: CloseOptions | null = {}): number {
-  const { graceMs = GRACE_MS }: { graceMs?: unknown } = options ?? {};
-  if (typeof graceMs === 'number' && graceMs >= 0) return graceMs;
-  throw new TypeError(
-    `close: \`graceMs\` must be a number of milliseconds from 0; it is ${String(graceMs)}.`,
-  );
 }

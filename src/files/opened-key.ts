@@ -2,6 +2,7 @@
  * Opens an encrypted key without stopping the event loop, where it is encrypted as keys are today. node itself does so
  * only at once: with hundreds of thousands of rounds nobody would be served meanwhile.
  */
+import { createPrivateKey } from 'node:crypto';
 import { DerCursor, TAG } from '../credential/der-cursor.js';
 import { ENCRYPTED_KEY_LABEL } from '../credential/pem.js';
 import { openPbes2, pbes2In } from './pbes2.js';
@@ -21,7 +22,8 @@ export async function openedKey(
     const pbes2 = pbes2In(info.enter(TAG.sequence));
     if (pbes2 === undefined) return undefined;
     const der = await openPbes2(pbes2, info.enter(TAG.octetString).octets(), passphrase);
-    return `-----BEGIN PRIVATE KEY-----\n${der.toString('base64')}\n-----END PRIVATE KEY-----\n`;
+    const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+    return key.export({ format: 'pem', type: 'pkcs8' }).toString();
   } catch {
     return undefined; // A wrong passphrase, or damage.
   }

@@ -100,13 +100,18 @@ export class SourceAnswers {
   }
 
   /** Whether it is a credential; looked at once, because a live one is answered in every handshake. */
-  #isKnown(found: unknown, { source }: LazyQuery): found is Credential {
+  #isKnown(found: unknown, query: LazyQuery): found is Credential {
     if (typeof found !== 'object' || found === null) return false;
     if (this.#credentials.has(found)) return true;
     if (!isProvenCredential(found)) return false;
-    this.#credentials.add(found);
-    this.#context.met?.(found, source);
+    this.#meet(found, query);
     return true;
+  }
+
+  #meet(credential: Credential, { source }: LazyQuery): void {
+    if (this.#credentials.has(credential)) return;
+    this.#credentials.add(credential);
+    this.#context.met?.(credential, source);
   }
 
   #inFlightFor(query: LazyQuery, found: Promise<unknown>): PendingAnswer {
@@ -151,7 +156,7 @@ export class SourceAnswers {
     const credential = this.#provenByDigest.get(digest) ?? createCredential(input);
     this.#proven.set(input, credential);
     this.#provenByDigest.set(digest, credential);
-    this.#isKnown(credential, query);
+    this.#meet(credential, query);
     return credential;
   }
 
