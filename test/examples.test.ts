@@ -1,6 +1,6 @@
 // Every program in docs/examples runs as a user would run it, answers a real client that verifies its certificate,
 // says nothing on stderr, and ends by itself after SIGTERM.
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
@@ -17,11 +17,10 @@ import { type TemporaryFolder, withTemporaryFolder } from './support/temporary-f
 import { testCa } from './support/certificates.js';
 import { clientAuthority } from './support/client-authority.js';
 import { startPebble } from './support/pebble.js';
-
-jest.setTimeout(120_000);
+import { until } from './support/until.js';
 
 const CHECKOUT = join(__dirname, '..');
-const EXIT_LIMIT_MS = 8_000;
+const EXIT_LIMIT_MS = 60_000;
 const HTTPS_URL = /https:\/\/\S+:(\d+)/;
 const ANY_PORTS = { PORT: '0', HTTP_PORT: '0' };
 
@@ -466,14 +465,6 @@ async function writeLineage(
 /** The first certificate in a chain, as node prints it. */
 function firstOf(pem: string): string {
   return String(new X509Certificate(pem));
-}
-
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error('it did not come true within ten seconds');
-    await new Promise(setImmediate);
-  }
 }
 
 /** Starts an example, gives it to `use` once it has printed a URL and all that follows, and sees it end. */

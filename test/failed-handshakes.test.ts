@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { FailedHandshakes } from '../src/failed-handshakes.js';
 import { RepeatedLog } from '../src/repeated-log.js';
 import { memoryLog, type MemoryLog } from './end-to-end/support/log.js';
-import { type ManualClock, manualClock, until } from './support/manual-clock.js';
+import { type ManualClock, manualClock } from './support/manual-clock.js';
+import { until } from './support/until.js';
 
 function fixture(): {
   failures: FailedHandshakes;

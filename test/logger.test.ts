@@ -5,8 +5,6 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it, jest } from '@jest/globals';
 import { guardedLogger, type Logger, stderrLogger } from '../src/logger.js';
 
-jest.setTimeout(30_000);
-
 const ROOT = join(__dirname, '..');
 
 /** Waits for a line on stdin, logs, and says how it lives on. */

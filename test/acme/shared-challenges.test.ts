@@ -5,7 +5,8 @@ import { memoryStorage } from '../../src/storage/memory-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { faultyStorage, keysOf } from '../issuance/support/faulty-storage.js';
 import { recordingHost, TLS_LISTENER } from '../issuance/support/source-host.js';
-import { manualClock, settled, until } from '../support/manual-clock.js';
+import { manualClock, settled } from '../support/manual-clock.js';
+import { until } from '../support/until.js';
 
 const ANSWER: ChallengeAnswer = { type: 'http-01', token: 'token-1', keyAuthorization: 'token-1.thumbprint' };
 

@@ -1,12 +1,10 @@
 // Damaged and malicious PEM: whatever the bytes, a credential or a TlsmithError, never anything else.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { createCredential, type CredentialInput } from '../../src/credential/credential.js';
 import { isTlsmithError } from '../../src/errors.js';
 import { pem } from '../support/der.js';
 import { testCa, type TestPair } from '../support/certificates.js';
-
-jest.setTimeout(30_000);
 
 let pairs: readonly TestPair[];
 beforeAll(async () => {
@@ -116,7 +114,8 @@ describe('hostile PEM', () => {
   ])('of %s is refused in good time', (_, cert) => {
     const start = performance.now();
     expect(outcomeOf({ cert, key: pairs[0]!.key })).toBe('TLS_PEM_INVALID');
-    expect(performance.now() - start).toBeLessThan(2_000);
+    // Far more than it takes, far less than time that grows with the square of the length.
+    expect(performance.now() - start).toBeLessThan(20_000);
   });
 });
 

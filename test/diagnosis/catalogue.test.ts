@@ -1,7 +1,7 @@
 // The catalogue of what can be wrong with a pair on a disk, each fault made with the tool that makes it in real life. A
 // file pair, a folder and a running server tell it with the same code and in three parts: what, why, what to do.
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Finding } from '../../src/credential/findings.js';
 import { isTlsmithError } from '../../src/errors.js';
 import { directories } from '../sources/directory/support/started-directory.js';
@@ -15,8 +15,6 @@ import {
   openWorkshop,
   type Workshop,
 } from './support/workshop.js';
-
-jest.setTimeout(60_000);
 
 const started = directories();
 const { signal } = new AbortController();

@@ -1,5 +1,5 @@
 // Set-ups as people have them, made with the real tools: where nothing is wrong, nothing is found.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createCredential, type CredentialInput } from '../../src/credential/credential.js';
 import type { Finding } from '../../src/credential/findings.js';
@@ -10,8 +10,6 @@ import { withWatchedPair } from '../sources/support/watched-pair.js';
 import { testCa } from '../support/certificates.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { extensions, GOOD_EXTENSIONS, openWorkshop, P256, type Workshop } from './support/workshop.js';
-
-jest.setTimeout(60_000);
 
 const DAY_MS = 86_400_000;
 const started = directories();

@@ -1,13 +1,11 @@
 // Every fault made with the real tool, and found; two at once are two findings; and what the hint says heals it.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Finding } from '../../src/credential/findings.js';
 import { inspect, type InspectOptions } from '../../src/diagnosis/inspect.js';
 import { testCa } from '../support/certificates.js';
 import { createCredential } from '../../src/credential/credential.js';
 import { isLeftToSource } from '../../src/credential/inspected.js';
 import { extensions, GOOD_EXTENSIONS, openWorkshop, P256, type Workshop } from './support/workshop.js';
-
-jest.setTimeout(60_000);
 
 const DAY_MS = 86_400_000;
 let shop: Workshop;

@@ -1,5 +1,5 @@
 // Another key for the account (RFC 8555 §7.3.5): which key counts is never in doubt, whatever happens in between.
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
 import { acme, memoryStorage, type Storage } from '../../src/index.js';
 import { keysOf } from '../issuance/support/faulty-storage.js';
@@ -7,8 +7,6 @@ import { type Pebble, startPebble } from '../support/pebble.js';
 import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
 import { acmeServer, acmeServing, type AcmeServing, HOST, nameGenerator } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(20_000);
 
 const keep = closesAfterEach();
 const newName = nameGenerator('key');

@@ -1,7 +1,7 @@
 // acme() and answers that are no answers: nonsense in every place, the wrong certificate, orders that never end, refusals
 // of every kind. Each has a code and the authority's words, the status says when it is tried next, the certificate in use
 // goes on serving, and nobody asks again and again.
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type AcmeOptions, type Clock, memoryStorage } from '../../src/index.js';
 import { testCa } from '../support/certificates.js';
 import { type Pebble, startPebble } from '../support/pebble.js';
@@ -14,8 +14,6 @@ import {
   nextFailure,
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(30_000);
 
 /** An attempt with a fallback to another challenge takes fewer than 30 requests. */
 const MOST_REQUESTS = 60;

@@ -1,6 +1,6 @@
 // acme() and what certificate authorities do differently: accounts that have to be known, nonces that are refused,
 // validations that are remembered, chains to choose from, short lives, accounts that are lost.
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { inspect } from 'node:util';
@@ -25,8 +25,6 @@ import {
   nextFailure,
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(20_000);
 
 const running: Pebble[] = [];
 const newName = nameGenerator('authority');

@@ -1,12 +1,10 @@
 // acme() with another certificate authority than Pebble: Caddy's, on the real ports 443 and 80.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type CaddyAuthority, startCaddyAuthority } from '../support/caddy-authority.js';
 import { run } from '../support/clients.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
 import { acmeProcess, type AcmeProcess, type AcmeProcessOptions } from './support/acme-processes.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(60_000);
 
 const NAMES = ['shop.test', 'www.shop.test', 'other.test'];
 const HOUR_MS = 3_600_000;

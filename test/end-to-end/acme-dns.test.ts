@@ -1,5 +1,5 @@
 // dns-01 (RFC 8555 §8.4) with Pebble, and a name server whose records a user's solver sets.
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   type AcmeDomains,
   type AcmeOptions,
@@ -20,8 +20,6 @@ import {
   nextFailure,
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(20_000);
 
 const keep = closesAfterEach();
 const newName = nameGenerator('dns');

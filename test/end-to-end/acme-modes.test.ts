@@ -1,6 +1,6 @@
 // tls-alpn-01 with a real validator in every way that a server can be set up: behind the router and with tlsOptions, for
 // HTTP/1.1 and HTTP/2, by TLS 1.2 and 1.3, for a name and for an address.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createSecureServer as createHttp2Server } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
@@ -9,8 +9,6 @@ import { type SecureServer, type SecureServerOptions, selfSigned } from '../../s
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { acmePage, acmeServer, HOST, nameGenerator } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(20_000);
 
 const keep = closesAfterEach();
 const newName = nameGenerator('mode');

@@ -1,11 +1,9 @@
 // Certificates on demand from Pebble: real first handshakes, and real strangers.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { OnDemandOptions, SecureServerOptions } from '../../src/index.js';
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { acmePage, acmeServer, type AcmeServing, HOST, nameGenerator } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(30_000);
 
 const keep = closesAfterEach();
 const newName = nameGenerator('demand');

@@ -1,5 +1,5 @@
 // Let's Encrypt's limit on new orders, kept without asking: Pebble in its place, reached under its name.
-import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Agent } from 'node:https';
 import { connect } from 'node:tls';
 import { memoryStorage } from '../../src/index.js';
@@ -8,8 +8,6 @@ import { type Pebble, startPebble } from '../support/pebble.js';
 import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
 import { acmeServing, HOST, nameGenerator } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(20_000);
 
 const DIRECTORY = 'https://acme-v02.api.letsencrypt.org/directory';
 const HOUR_MS = 3_600_000;

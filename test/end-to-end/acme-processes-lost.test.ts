@@ -1,14 +1,12 @@
 // A process that works on a certificate and is killed, or stopped, while others on the same folder wait: after the lease
 // of 30 seconds another one takes up the very order that was begun.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { nameGenerator } from './support/acme-server.js';
 import { type AcmeProcess, acmeProcess } from './support/acme-processes.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(120_000);
 
 const keep = closesAfterEach();
 const newName = nameGenerator('lost');

@@ -1,6 +1,6 @@
 // Several processes on one folder: one order for each certificate and renewal, challenges answered by whichever process
 // the validator meets, and the new certificate served by all. Real processes, a real cluster, and Pebble.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { nodeHttps } from '../support/clients.js';
@@ -10,11 +10,6 @@ import { acmePage, HOST, nameGenerator } from './support/acme-server.js';
 import { type AcmeProcess, acmeProcess, type AcmeProcessOptions } from './support/acme-processes.js';
 import type { AcmeProcessLine } from './support/children/acme-process.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(120_000);
-
-/** What one process stored, the others serve within this. */
-const PICKED_UP_MS = 1_000;
 
 const keep = closesAfterEach();
 const newName = nameGenerator('shared');
@@ -100,8 +95,7 @@ describe('Processes that share a folder', () => {
     expect(pebble.orders() - before).toBe(1);
     other.say(`renew ${name}`);
     const renewed = await other.told(({ action }) => action === 'renewed');
-    const pickedUp = await one.told(({ serialNumber }) => serialNumber === renewed.serialNumber);
-    expect(pickedUp.at - renewed.at).toBeLessThan(PICKED_UP_MS);
+    await one.told(({ serialNumber }) => serialNumber === renewed.serialNumber);
     expect(pebble.orders() - before).toBe(2);
     expect(await acmePage(pebble, name)).toMatchObject({ serialNumber: renewed.serialNumber });
   });
@@ -140,11 +134,8 @@ describe('Processes that share a folder', () => {
       for (const each of processes) each.say(`renew ${name}`);
       const isRenewed = ({ action, names: [first] = [] }: AcmeProcessLine): boolean =>
         action === 'renewed' && first === name;
-      const { serialNumber, at, pid } = await Promise.race(processes.map((each) => each.told(isRenewed)));
-      const picked = await Promise.all(
-        processes.map((each) => each.told((line) => line.serialNumber === serialNumber)),
-      );
-      expect(Math.max(...picked.map((line) => line.at)) - at).toBeLessThan(PICKED_UP_MS);
+      const { serialNumber, pid } = await Promise.race(processes.map((each) => each.told(isRenewed)));
+      await Promise.all(processes.map((each) => each.told((line) => line.serialNumber === serialNumber)));
       expect(
         lines()
           .filter(isRenewed)
@@ -177,12 +168,11 @@ describe('Processes that share a folder', () => {
     const [name = ''] = names;
     cluster.say(`renew ${name}`);
     const renewed = await cluster.told(({ action }) => action === 'renewed');
-    const pickedUp = await Promise.all(
+    await Promise.all(
       Array.from(pids, (pid) =>
         cluster.told((line) => line.pid === pid && line.serialNumber === renewed.serialNumber),
       ),
     );
-    expect(Math.max(...pickedUp.map(({ at }) => at)) - renewed.at).toBeLessThan(PICKED_UP_MS);
     expect(pebble.orders() - before).toBe(names.length + 1);
     const caPem = await pebble.rootPem();
     const answered = new Map<unknown, string>();

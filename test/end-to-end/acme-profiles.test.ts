@@ -1,12 +1,10 @@
 // Profiles and lifetimes: what is ordered by which name, with Pebble behind a front that has profiles.
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type AcmeOptions, memoryStorage } from '../../src/index.js';
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
 import { acmeServing, type AcmeServing, nameGenerator, nextFailure } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(20_000);
 
 const PROFILES = { classic: 'as ever', shortlived: 'six days' };
 const keep = closesAfterEach();

@@ -1,6 +1,6 @@
 // A certificate is in use and its renewal fails, in every way that an authority can fail: each has a code and the
 // authority's own words, the next try is known, the certificate goes on serving, and nothing is asked in a loop.
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   type AcmeOptions,
   type Clock,
@@ -18,8 +18,6 @@ import {
 } from '../support/pebble-front.js';
 import { acmePage, acmeServing, type AcmeServing, nameGenerator } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(20_000);
 
 const MINUTE_MS = 60_000;
 const YEAR_MS = 365 * 86_400_000;

@@ -1,15 +1,14 @@
 // Renewal information (RFC 9773) with a real authority: Pebble, and a front that adds what Debian's Pebble lacks.
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { X509Certificate } from 'node:crypto';
 import { memoryStorage, type Clock, type Storage } from '../../src/index.js';
 import { certificateId } from '../support/certificate-id.js';
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
+import { until } from '../support/until.js';
 import { acmeServing, type AcmeServing, HOST, nameGenerator, nextFailure } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { tls } from './support/connections.js';
-
-jest.setTimeout(20_000);
 
 const HOUR_MS = 3_600_000;
 const WHY = 'https://ca.test/why';
@@ -197,10 +196,3 @@ describe('An authority without renewal information', () => {
     expect(secure.status().certificates[0]?.nextRenewal?.why).toBe('1/3 of the lifetime left');
   });
 });
-
-async function until(isTrue: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !isTrue();) {
-    if (Date.now() > deadline) throw new Error('it did not come true within ten seconds');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

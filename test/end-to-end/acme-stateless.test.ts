@@ -1,5 +1,5 @@
 // http-01 answered by the account alone: servers that share nothing but the account's key answer each other's validators.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, get, type IncomingMessage } from 'node:http';
@@ -9,8 +9,6 @@ import { keyAuthorization } from '../../src/acme/thumbprint.js';
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { acmeServer, type AcmeServing, HOST, nameGenerator } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(20_000);
 
 const TOKEN = 'DGyRejmCefe7v4NfDGDKfA';
 const keep = closesAfterEach();

@@ -1,6 +1,6 @@
 // acme() on a folder whose disk is full, read-only or damaged, on real file systems: nothing is ordered that could not
 // be kept, and what is there serves.
-import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { rm, truncate, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -17,8 +17,6 @@ import {
   nextFailure,
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(30_000);
 
 const run = promisify(execFile);
 const whereMountsAre = mayMount ? it : it.skip;

@@ -1,6 +1,6 @@
 // Two authorities that have nothing in common, Pebble and Caddy's, in one network: one to fall back to, and one to change
 // to. Both validate on the real port 443.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { readFile, writeFile } from 'node:fs/promises';
 import { type CaddyAuthority, startCaddyAuthority } from '../support/caddy-authority.js';
 import { run } from '../support/clients.js';
@@ -8,8 +8,6 @@ import { type Pebble, type PebblePorts, startPebble } from '../support/pebble.js
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
 import { acmeProcess, type AcmeProcess, type AcmeProcessOptions } from './support/acme-processes.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(90_000);
 
 const [NAME, BLOCKED] = ['shop.test', 'blocked.test'];
 /** Nobody else is in that network. */

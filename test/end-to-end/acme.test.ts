@@ -1,5 +1,5 @@
 // acme() against Pebble: a real certificate authority whose validators connect to the server under test.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AcmeOptions, fileStorage, memoryStorage, type SecureServerOptions } from '../../src/index.js';
@@ -15,8 +15,6 @@ import {
   nameGenerator,
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(20_000);
 
 const keep = closesAfterEach();
 let pebble: Pebble;

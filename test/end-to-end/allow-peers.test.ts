@@ -1,5 +1,5 @@
 // Peers that are not listed are dropped before the server says a word to them.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { createSecureServer, pemPair, type SecureServer, type SecureServerOptions } from '../../src/index.js';
@@ -11,8 +11,6 @@ import { type TemporaryFolder, temporaryFolder } from '../support/temporary-fold
 import { closesAfterEach } from './support/cleanup.js';
 import { http1Get, portOf, portOfUrl, tcp, tls, untilClosed } from './support/connections.js';
 import { memoryLog } from './support/log.js';
-
-jest.setTimeout(30_000);
 
 const keep = closesAfterEach();
 const log = memoryLog();

@@ -1,12 +1,10 @@
 // Mozilla's guideline 6.0, seen from outside by sslscan: every version and cipher that the server takes, and no others.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createSecureServer, pemPair, type SecureServerOptions } from '../../src/index.js';
 import { testCa, type TestCa } from '../support/certificates.js';
 import { run, sClient } from '../support/clients.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { portOf } from './support/connections.js';
-
-jest.setTimeout(120_000);
 
 const keep = closesAfterEach();
 const TLS13 = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'];

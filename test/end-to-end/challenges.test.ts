@@ -1,6 +1,6 @@
 // tls-alpn-01 (RFC 8737) as a validator sees it: exactly the validation certificate for those who offer exactly
 // acme-tls/1, and everybody else as ever.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -20,8 +20,6 @@ import { closesAfterEach } from './support/cleanup.js';
 import { portOf, tls, untilClosed } from './support/connections.js';
 import { swappableSource, type SwappableSource } from './support/pairs.js';
 import { acmeIdentifierOf, validationCertificate } from './support/validation-certificate.js';
-
-jest.setTimeout(30_000);
 
 const ACME = 'acme-tls/1';
 const keep = closesAfterEach();

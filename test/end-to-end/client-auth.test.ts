@@ -1,5 +1,5 @@
 // Client certificates: who comes in, who does not and why, and what an application gets to know.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import {
@@ -18,13 +18,12 @@ import {
 } from '../../src/index.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { type ClientAuthority, clientAuthority, type ClientPair } from '../support/client-authority.js';
-import { manualClock, until } from '../support/manual-clock.js';
+import { manualClock } from '../support/manual-clock.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { portOf, tls } from './support/connections.js';
 import { memoryLog, type MemoryLog } from './support/log.js';
-
-jest.setTimeout(120_000);
 
 const keep = closesAfterEach();
 const DAY_MS = 86_400_000;
@@ -301,13 +300,13 @@ describe.each(versions)('revocation, by %s,', (version) => {
         facts: { authorized: true },
       });
       await writeFile(crlFile, friends.revocationList(['77']));
-      await eventually(async () => (await visit(served.port, client)).facts === undefined);
+      await until(async () => (await visit(served.port, client)).facts === undefined);
       expect(await visit(served.port, { ...client, session: first.session })).toMatchObject({
         isReused: false,
         facts: undefined,
       });
       await writeFile(crlFile, friends.revocationList([]));
-      await eventually(async () => (await visit(served.port, client)).facts !== undefined);
+      await until(async () => (await visit(served.port, client)).facts !== undefined);
     });
   });
 });
@@ -413,12 +412,6 @@ describe('a server with client certificates', () => {
     expect(() => secure.tlsOptions).toThrow(TypeError);
   });
 });
-
-/** Asks until it is so; each question is a handshake, so nothing else has to be waited for. */
-async function eventually(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!(await condition())) if (Date.now() > deadline) throw new Error('It has not come to that.');
-}
 
 /** A certificate with so many names of 58 letters. */
 function large(authority: ClientAuthority, count: number): Promise<ClientPair> {

@@ -1,5 +1,5 @@
 // Every client that people check a server with, against one server of ours: what they get, and what they refuse.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureServer, pemPair, type SecureServer } from '../../src/index.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
@@ -15,8 +15,6 @@ import {
 } from '../support/clients.js';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
 import { portOf } from './support/connections.js';
-
-jest.setTimeout(90_000);
 
 const host = 'a.test';
 let ca: TestCa;

@@ -18,8 +18,9 @@ import {
 } from '../../src/index.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { nodeHttps } from '../support/clients.js';
-import { manualClock, until } from '../support/manual-clock.js';
+import { manualClock } from '../support/manual-clock.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { runChild } from './support/child.js';
 import { closesAfterEach } from './support/cleanup.js';
 import {
@@ -32,8 +33,6 @@ import {
   tls,
   untilClosed,
 } from './support/connections.js';
-
-jest.setTimeout(60_000);
 
 const keep = closesAfterEach();
 const loopback = { port: 0, host: '127.0.0.1' };

@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { X509Certificate } from 'node:crypto';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   createSecureServer,
   directory,
@@ -16,10 +16,9 @@ import { type LeafRequest, testCa, type TestCa, type TestPair } from '../support
 import { type Clock, systemClock } from '../../src/clock.js';
 import { curl, sClient } from '../support/clients.js';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { portOf, tls } from './support/connections.js';
-
-jest.setTimeout(60_000);
 
 const keep = closesAfterEach();
 let ca: TestCa;
@@ -240,12 +239,7 @@ function handshakes(port: number, servername = 'a.test') {
   return {
     failures,
     async sees(serial: string): Promise<void> {
-      const deadline = Date.now() + 10_000;
-      while (serials.at(-1) !== serial) {
-        if (Date.now() > deadline)
-          throw new Error(`${serial} was not served; ${String(serials.at(-1))} was.`);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
+      await until(() => serials.at(-1) === serial, `${serial} to be served`);
     },
     async stop(): Promise<void> {
       isOver = true;

@@ -1,5 +1,5 @@
 // What a person or a program is told: events, status, metrics and log, and what none of them may ever contain.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
@@ -18,14 +18,13 @@ import {
 } from '../../src/index.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { nodeHttps } from '../support/clients.js';
-import { type ManualClock, manualClock, settled, until } from '../support/manual-clock.js';
+import { type ManualClock, manualClock, settled } from '../support/manual-clock.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { exchange, portOf, tls } from './support/connections.js';
 import { memoryLog, type MemoryLog } from './support/log.js';
 import { swappableSource, type SwappableSource } from './support/pairs.js';
-
-jest.setTimeout(30_000);
 
 const DAY_MS = 86_400_000;
 const keep = closesAfterEach();

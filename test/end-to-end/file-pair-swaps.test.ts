@@ -1,6 +1,6 @@
 // Files replaced in every way while clients come and go: no handshake fails, and each gets a certificate that was valid
 // at some time since it came.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { execFile } from 'node:child_process';
@@ -17,8 +17,6 @@ import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { portOf } from './support/connections.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { memoryLog } from './support/log.js';
-
-jest.setTimeout(60_000);
 
 const keep = closesAfterEach();
 const SWAPS = 6;

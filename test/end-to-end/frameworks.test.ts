@@ -1,5 +1,5 @@
 // The ways in which applications and frameworks are put behind tlsmith, each asked by real clients.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createAdaptorServer, getRequestListener, type HttpBindings } from '@hono/node-server';
 import express from 'express';
 import Fastify from 'fastify';
@@ -33,7 +33,7 @@ import {
 } from '../../src/index.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { curl, nodeHttp2, nodeHttps } from '../support/clients.js';
-import { until } from '../support/manual-clock.js';
+import { until } from '../support/until.js';
 import { closesAfterEach } from './support/cleanup.js';
 import {
   gone,
@@ -45,8 +45,6 @@ import {
   tls,
   untilClosed,
 } from './support/connections.js';
-
-jest.setTimeout(30_000);
 
 const keep = closesAfterEach();
 let ca: TestCa;

@@ -1,18 +1,17 @@
 // Handshakes that fail with real clients: each kind is one line that says what it means, however often it comes.
-import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { createSecureServer, pemPair, type SecureServer, type SecureServerOptions } from '../../src/index.js';
 import { type LeafRequest, testCa, type TestCa } from '../support/certificates.js';
 import { chromium, curl, gnutlsCli, nodeHttps, pythonSsl, sClient } from '../support/clients.js';
-import { type ManualClock, manualClock, until } from '../support/manual-clock.js';
+import { type ManualClock, manualClock } from '../support/manual-clock.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { captureClientHello } from '../support/raw-client-hello.js';
+import { until } from '../support/until.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { gone, portOf, tcp } from './support/connections.js';
 import { type LogLine, memoryLog, type MemoryLog } from './support/log.js';
-
-jest.setTimeout(60_000);
 
 const keep = closesAfterEach();
 let ca: TestCa;

@@ -1,5 +1,5 @@
 // What strangers send. Whatever it is, it ends soon, and the same server goes on serving everybody else.
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -9,7 +9,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { createSecureServer, pemPair, type SecureServer } from '../../src/index.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { nodeHttps, sClient } from '../support/clients.js';
-import { type ManualClock, manualClock, until } from '../support/manual-clock.js';
+import { type ManualClock, manualClock } from '../support/manual-clock.js';
 import {
   captureClientHello,
   handshakeMessageOf,
@@ -17,12 +17,11 @@ import {
   inSegmentsOf,
   writeSegments,
 } from '../support/raw-client-hello.js';
+import { until } from '../support/until.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { exchange, gone, portOf, tcp, tls, untilClosed } from './support/connections.js';
 import { cuttingProxy, helloWithName, inRecord } from './support/hostile-hello.js';
 import { memoryLog } from './support/log.js';
-
-jest.setTimeout(30_000);
 
 const keep = closesAfterEach();
 const log = memoryLog();

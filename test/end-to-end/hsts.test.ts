@@ -1,5 +1,5 @@
 // Strict-Transport-Security: on what browsers may trust, and on nothing else.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import express from 'express';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -15,8 +15,6 @@ import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { nodeHttp2, nodeHttps } from '../support/clients.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { exchange, http2Session, portOf, tls, untilClosed } from './support/connections.js';
-
-jest.setTimeout(30_000);
 
 const keep = closesAfterEach();
 const loopback = { port: 0, host: '127.0.0.1' };

@@ -1,5 +1,5 @@
 // Certificates from sources that are no files are inspected as well: soon, once, and at the start where it is strict.
-import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   type CertificateSource,
   createCredential,
@@ -13,13 +13,11 @@ import {
 } from '../../src/index.js';
 import { type LeafRequest, testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { sClient } from '../support/clients.js';
-import { until } from '../support/manual-clock.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { portOf } from './support/connections.js';
 import { memoryLog, type MemoryLog } from './support/log.js';
 import { swappableSource } from './support/pairs.js';
-
-jest.setTimeout(30_000);
 
 let ca: TestCa;
 let log: MemoryLog;

@@ -1,6 +1,6 @@
 // One name with an ECDSA and an RSA certificate: each client gets the one that it can check, and never that of another
 // name.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { X509Certificate } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
@@ -22,8 +22,6 @@ import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { portOf, tls } from './support/connections.js';
 import { swappableSource } from './support/pairs.js';
-
-jest.setTimeout(60_000);
 
 const keep = closesAfterEach();
 const DAY_MS = 86_400_000;

@@ -1,14 +1,12 @@
 // A folder of which most is not loaded: what its files say is known all the same, and certificates that run out are told.
 import { writeFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createSecureServer, directory, type ExpiryEvent, type SecureServer } from '../../src/index.js';
 import { type LeafRequest, newTestKey, testCa, type TestCa, type TestKey } from '../support/certificates.js';
 import { sClient } from '../support/clients.js';
-import { until } from '../support/manual-clock.js';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { portOf } from './support/connections.js';
-
-jest.setTimeout(120_000);
 
 const DAY_MS = 86_400_000;
 /** One more than are loaded by themselves. */

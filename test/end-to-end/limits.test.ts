@@ -1,5 +1,5 @@
 // What bounds strangers who begin and do not go on: numbers, deadlines, and no renegotiation.
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -8,13 +8,12 @@ import { HELLO_TIMEOUT_MS } from '../../src/handshake/hello-phase.js';
 import { MOST_UNSECURED_OF_AN_ADDRESS } from '../../src/handshake/unsecured-connections.js';
 import { testCa, type TestCa } from '../support/certificates.js';
 import { nodeHttps, sClient } from '../support/clients.js';
-import { type ManualClock, manualClock, until } from '../support/manual-clock.js';
+import { type ManualClock, manualClock } from '../support/manual-clock.js';
 import { captureClientHello } from '../support/raw-client-hello.js';
+import { until } from '../support/until.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { gone, http1Get, portOf, tcp, tls } from './support/connections.js';
 import { memoryLog, type MemoryLog } from './support/log.js';
-
-jest.setTimeout(60_000);
 
 const keep = closesAfterEach();
 let ca: TestCa;

@@ -1,5 +1,5 @@
 // Where a server listens, and what is said when it cannot.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { unlinkSync } from 'node:fs';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
@@ -17,13 +17,11 @@ import {
 import { listen } from '../../src/listening/listen.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { curl, nodeHttps, sClient } from '../support/clients.js';
-import { until } from '../support/manual-clock.js';
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { withoutPrivileges, firstLine, runChild, startChild } from './support/child.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { portOf, tcp, untilClosed } from './support/connections.js';
-
-jest.setTimeout(60_000);
 
 const keep = closesAfterEach();
 const loopback = { port: 0, host: '127.0.0.1' };

@@ -1,14 +1,12 @@
 // What mkcert itself has written, served as it lies there and as how-tos copy it, and shown by a browser that knows its authority.
 import { copyFile, mkdir } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createSecureServer, directory } from '../../src/index.js';
 import { chromium, curl, run } from '../support/clients.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { portOf } from './support/connections.js';
-
-jest.setTimeout(120_000);
 
 const keep = closesAfterEach();
 

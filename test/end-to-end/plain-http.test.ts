@@ -1,5 +1,5 @@
 // Plain HTTP: sent to the TLS port by mistake, on the companion listener, and in a port-80 server of the user's own.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import express from 'express';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -17,8 +17,6 @@ import { closesAfterEach } from './support/cleanup.js';
 import { exchange, gone, portOf, tcp, untilClosed } from './support/connections.js';
 import { memoryLog } from './support/log.js';
 import { swappableSource, type SwappableSource } from './support/pairs.js';
-
-jest.setTimeout(30_000);
 
 const keep = closesAfterEach();
 const loopback = { port: 0, host: '127.0.0.1' };

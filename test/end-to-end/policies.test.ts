@@ -1,5 +1,5 @@
 // Policies: names with rules of their own behind one port, and requests that come in by the wrong door.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import {
@@ -21,8 +21,6 @@ import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { memoryLog } from './support/log.js';
 import { http1Get, http2Session, portOf, tls, untilClosed } from './support/connections.js';
-
-jest.setTimeout(60_000);
 
 const keep = closesAfterEach();
 let ca: TestCa;

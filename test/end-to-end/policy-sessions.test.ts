@@ -1,6 +1,6 @@
 // A session of one policy offered at another: by openssl, which offers whatever it is given. The same client shows on
 // a bare server of this Node that it can do what is refused here (CVE-2026-123872), unless this Node is mended.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -13,8 +13,6 @@ import { type SClientAnswer, sClient } from '../support/clients.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { portOf } from './support/connections.js';
-
-jest.setTimeout(120_000);
 
 const keep = closesAfterEach();
 let pair: TestPair;

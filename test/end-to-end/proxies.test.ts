@@ -1,5 +1,5 @@
 // nginx, haproxy and caddy in front, with the configurations of docs/behind-a-proxy.md.
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureServer, pemPair, type SecureServer } from '../../src/index.js';
@@ -8,8 +8,6 @@ import { temporaryFolder, type TemporaryFolder } from '../support/temporary-fold
 import { http1Get, portOf, tcp, tls } from './support/connections.js';
 import { memoryLog } from './support/log.js';
 import { type Proxy, proxyOf } from './support/proxies.js';
-
-jest.setTimeout(60_000);
 
 const CLIENT = '127.0.0.9';
 const log = memoryLog();

@@ -1,5 +1,5 @@
 // Proxies in front that say for whom they connect: believed when they are listed, refused when they are not.
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
@@ -10,13 +10,12 @@ import { MOST_HEADERS_PENDING } from '../../src/admission/admission.js';
 import { PROXY_HEADER_TIMEOUT_MS } from '../../src/admission/proxy-phase.js';
 import { addressBlock, headerV2, tlv } from '../admission/support/proxy-headers.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
-import { type ManualClock, manualClock, until } from '../support/manual-clock.js';
+import { type ManualClock, manualClock } from '../support/manual-clock.js';
 import { captureClientHello } from '../support/raw-client-hello.js';
+import { until } from '../support/until.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { exchange, gone, http1Get, http2Get, http2Session, portOf, tcp, tls } from './support/connections.js';
 import { memoryLog, type MemoryLog } from './support/log.js';
-
-jest.setTimeout(30_000);
 
 const keep = closesAfterEach();
 const LINE = 'PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n';

@@ -1,5 +1,5 @@
 // The name that clients use, as publicUrl says it, and certificates that cover it or do not.
-import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   createSecureServer,
   directory,
@@ -10,10 +10,8 @@ import {
   selfSigned,
 } from '../../src/index.js';
 import { testCa, type TestCa } from '../support/certificates.js';
-import { until } from '../support/manual-clock.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
-
-jest.setTimeout(30_000);
+import { until } from '../support/until.js';
 
 let ca: TestCa;
 let secure: SecureServer;

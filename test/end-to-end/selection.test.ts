@@ -1,5 +1,5 @@
 // Which certificate which client gets: the two rounds of selection, seen by real clients.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { networkInterfaces } from 'node:os';
@@ -18,13 +18,12 @@ import {
 } from '../../src/index.js';
 import { type LeafRequest, testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { curl, nodeHttps, sClient } from '../support/clients.js';
-import { manualClock, until } from '../support/manual-clock.js';
+import { manualClock } from '../support/manual-clock.js';
+import { until } from '../support/until.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { memoryLog } from './support/log.js';
 import { pairsSource } from './support/pairs.js';
 import { portOf, tls } from './support/connections.js';
-
-jest.setTimeout(30_000);
 
 const DAY_MS = 86_400_000;
 const keep = closesAfterEach();

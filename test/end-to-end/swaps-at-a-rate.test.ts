@@ -1,5 +1,5 @@
 // 200 requests per second, each over a connection of its own, while the files that are served are swapped in every way.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connect } from 'node:tls';
@@ -7,11 +7,10 @@ import { type CertificateSource, createSecureServer, directory, filePair } from 
 import { type SwappedPair, SWAPPINGS } from '../sources/support/pair-swaps.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { portOf } from './support/connections.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { memoryLog } from './support/log.js';
-
-jest.setTimeout(60_000);
 
 const REQUESTS_PER_SECOND = 200;
 const SWAPS = 5;
@@ -123,8 +122,10 @@ describe.each(Object.keys(SOURCES))('%s under 200 requests per second', (kind) =
         await wait(PAUSE_MS);
         await pair.replace(await pairOf(`400${swap}`));
       }
-      const end = Date.now() + 10_000;
-      while ((await serialShown(port)) !== `400${SWAPS}` && Date.now() < end) await wait(20);
+      await until(
+        async () => (await serialShown(port)) === `400${SWAPS}`,
+        'the last certificate to be served',
+      );
       const { failures, serials } = await load.stop();
       expect(failures).toEqual([]);
       expect(serials.length).toBeGreaterThan(SWAPS * 20);

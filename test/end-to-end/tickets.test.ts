@@ -1,5 +1,5 @@
 // Session tickets: they outlive certificates, and their keys outlive one rotation.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SecureVersion, TLSSocket } from 'node:tls';
@@ -11,8 +11,6 @@ import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { http1Get, portOf, tls } from './support/connections.js';
 import { swappableSource, type SwappableSource } from './support/pairs.js';
-
-jest.setTimeout(60_000);
 
 const keep = closesAfterEach();
 const PERIOD_MS = 43_200_000;

@@ -2,15 +2,13 @@
 // watch. Polls find each change all the same, and no handshake fails meanwhile.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as wait } from 'node:timers/promises';
-import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type SwappedPair, SWAPPINGS } from '../sources/support/pair-swaps.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { firstLine, startChild } from './support/child.js';
 import { portOfUrl, tls } from './support/connections.js';
-
-jest.setTimeout(60_000);
 
 /** A user namespace of its own, in which nobody may watch anything. */
 const UNWATCHED = [
@@ -23,7 +21,6 @@ const mayRefuse =
   process.platform === 'linux' && spawnSync(program, [...args, process.execPath, '-e', WATCH]).status === 0;
 
 /** A poll a second, and what a busy machine adds. */
-const LONGEST_WAIT_MS = 10_000;
 
 let ca: TestCa;
 let end: (() => Promise<void>) | undefined;
@@ -74,12 +71,8 @@ const SOURCES: Readonly<Record<string, (pair: SwappedPair, folder: string) => ob
       const port = await served(SOURCES[kind]!(pair, folder));
       for (const serialNumber of ['6001', '6002']) {
         await pair.replace(await pairOf(serialNumber));
-        const deadline = Date.now() + LONGEST_WAIT_MS;
         // Every handshake is verified, and none may fail.
-        while ((await serialShown(port)) !== serialNumber) {
-          if (Date.now() > deadline) throw new Error(`${serialNumber} was not served`);
-          await wait(20);
-        }
+        await until(async () => (await serialShown(port)) === serialNumber, `${serialNumber} to be served`);
       }
     });
   });

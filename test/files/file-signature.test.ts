@@ -1,8 +1,8 @@
 import { chmod, link, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 import { fileSignature } from '../../src/files/file-signature.js';
-import { until } from '../support/manual-clock.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 
 const LATER_MS = 60_000;
 /** In seconds. */

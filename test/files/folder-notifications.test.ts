@@ -2,8 +2,9 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 import { FolderNotifications } from '../../src/files/folder-notifications.js';
-import { settled, until } from '../support/manual-clock.js';
+import { settled } from '../support/manual-clock.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { type FakeNotify, fakeNotify } from './support/watched.js';
 
 interface Bench {

@@ -4,13 +4,12 @@ import { mkdir, mkdtemp, open, rename, rm, symlink, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { until } from '../support/manual-clock.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 import { inotifyWatches, namesIn, NEVER_MS, textOf, withWatch } from './support/watched.js';
 
 const run = promisify(execFile);
 /** A child that stays longer is kept by something. */
-const CHILD_MS = 10_000;
 
 describe('In a watched folder', () => {
   it('a new file, a renamed one and a removed one are noticed', async () => {
@@ -290,17 +289,13 @@ describe('Folder watches', () => {
     });
   });
 
-  it.each(['open', 'closed'])(
-    'keep no process alive, whether %s',
-    async (state) => {
-      await withTemporaryFolder(async ({ path }) => {
-        const program = join(__dirname, 'children', 'watch-folder.ts');
-        const args = ['--import', 'tsx', program, path, state, String(NEVER_MS)];
-        await run(process.execPath, args, { timeout: CHILD_MS, killSignal: 'SIGKILL' });
-      });
-    },
-    2 * CHILD_MS,
-  );
+  it.each(['open', 'closed'])('keep no process alive, whether %s', async (state) => {
+    await withTemporaryFolder(async ({ path }) => {
+      const program = join(__dirname, 'children', 'watch-folder.ts');
+      const args = ['--import', 'tsx', program, path, state, String(NEVER_MS)];
+      await run(process.execPath, args, { timeout: PATIENCE_MS, killSignal: 'SIGKILL' });
+    });
+  });
 });
 
 const LINKS = ['cert', 'privkey', 'chain', 'fullchain'];

@@ -4,6 +4,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { namesIn, textOf, withWatch } from './support/watched.js';
 
 const run = promisify(execFile);
@@ -72,7 +73,15 @@ const why = mayMount ? '' : ' (skipped: mounting is not permitted here)';
 
 async function notified(looks: readonly string[]): Promise<void> {
   const before = looks.length;
-  while (!looks.slice(before).includes('notified')) await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(() => looks.slice(before).includes('notified'), 'a notification');
+}
+
+/** Whether a command ends well. */
+function succeeds(command: string, ...args: string[]): Promise<boolean> {
+  return run(command, args).then(
+    () => true,
+    () => false,
+  );
 }
 
 type Mount = (...args: string[]) => Promise<void>;
@@ -85,7 +94,8 @@ async function withMounts(
     for (const name of ['source', 'watched']) await mkdir(folder.file(name));
     let mounted = 0;
     const unmount = async (): Promise<void> => {
-      await run('umount', [folder.file('watched')]);
+      // Whoever looks into the folder just then keeps it busy.
+      await until(() => succeeds('umount', folder.file('watched')), 'the folder to be unmounted');
       mounted -= 1;
     };
     const mount = async (...args: string[]): Promise<void> => {

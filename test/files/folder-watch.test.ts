@@ -3,8 +3,9 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { FolderWatch, type FolderWatchOptions, type LookReason } from '../../src/files/folder-watch.js';
-import { type ManualClock, manualClock, settled, until } from '../support/manual-clock.js';
+import { type ManualClock, manualClock, settled } from '../support/manual-clock.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { type FakeNotify, fakeNotify } from './support/watched.js';
 
 const POLL_MS = 1_000;

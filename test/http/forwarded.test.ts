@@ -1,12 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { AddressList } from '../../src/address-list.js';
 import { plainListener, type PlainListenerOptions } from '../../src/http/plain-listener.js';
 import { createSecureServer, selfSigned } from '../../src/index.js';
 import { exchange, portOf } from '../end-to-end/support/connections.js';
-
-jest.setTimeout(30_000);
 
 const closers: (() => unknown)[] = [];
 

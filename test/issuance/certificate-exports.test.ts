@@ -13,8 +13,9 @@ import {
 import { memoryStorage } from '../../src/storage/memory-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { testCa } from '../support/certificates.js';
-import { type ManualClock, manualClock, settled, until } from '../support/manual-clock.js';
+import { type ManualClock, manualClock, settled } from '../support/manual-clock.js';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { faultyStorage } from './support/faulty-storage.js';
 import { type RecordingHost, recordingHost } from './support/source-host.js';
 
@@ -62,15 +63,7 @@ function allFiles(): Required<Pick<ExportOptions, 'certFile' | 'keyFile' | 'chai
 }
 
 async function written(path: string, content: string): Promise<void> {
-  await eventually(async () => (await readFile(path, 'utf8').catch(() => '')) === content, path);
-}
-
-/** For what happens on a disk. */
-async function eventually(isTrue: () => Promise<boolean>, what: string): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await isTrue());) {
-    if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}.`);
-    await settled();
-  }
+  await until(async () => (await readFile(path, 'utf8').catch(() => '')) === content, path);
 }
 
 /** A hook that writes down what it is told. */
@@ -136,7 +129,7 @@ describe('The files', () => {
     const second = recording();
     const { exports, host } = process_({ ...files, hook: second.hook });
     exports.served(NAMES, credential);
-    await eventually(async () => ((await stat(files.keyFile)).mode & 0o777) === 0o600, 'the mode');
+    await until(async () => ((await stat(files.keyFile)).mode & 0o777) === 0o600, 'the mode');
     const after = await stat(files.keyFile);
     expect([after.ino, after.mtimeMs]).toEqual([before.ino, before.mtimeMs]);
     // Whatever came of it has been told before the next one is.

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { TlsmithError } from '../../src/errors.js';
 import type { CryptoProvider } from '../../src/x509/crypto-provider.js';
-import { settled, until } from '../support/manual-clock.js';
+import { settled } from '../support/manual-clock.js';
+import { until } from '../support/until.js';
 import { CRYPTO_PROVIDERS } from './support/crypto-providers.js';
 import {
   advanceToNextAttempt,

@@ -3,7 +3,8 @@ import { TlsmithError } from '../../src/errors.js';
 import { delay } from '../../src/clock.js';
 import { memoryStorage } from '../../src/storage/memory-storage.js';
 import type { Lease, Storage } from '../../src/storage/storage.js';
-import { manualClock, until } from '../support/manual-clock.js';
+import { manualClock } from '../support/manual-clock.js';
+import { until } from '../support/until.js';
 import { faultyStorage, keysOf } from './support/faulty-storage.js';
 import { TLS_LISTENER } from './support/source-host.js';
 import {

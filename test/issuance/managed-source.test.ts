@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { type ManagedSource, managedSource } from '../../src/issuance/managed-source.js';
 import { TlsmithError } from '../../src/errors.js';
 import { memoryStorage } from '../../src/storage/memory-storage.js';
-import { settled, until } from '../support/manual-clock.js';
+import { settled } from '../support/manual-clock.js';
+import { until } from '../support/until.js';
 import { CRYPTO_PROVIDERS } from './support/crypto-providers.js';
 import { faultyStorage, keysOf } from './support/faulty-storage.js';
 import {

@@ -4,7 +4,8 @@ import { type ManagedSource, managedSource } from '../../src/issuance/managed-so
 import { OnDemandNames, withOnDemand } from '../../src/issuance/on-demand.js';
 import { memoryStorage } from '../../src/storage/memory-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
-import { type ManualClock, manualClock, settled, until } from '../support/manual-clock.js';
+import { type ManualClock, manualClock, settled } from '../support/manual-clock.js';
+import { until } from '../support/until.js';
 import { faultyStorage } from './support/faulty-storage.js';
 import { DAY_MS, type ScriptedIssuer, scriptedIssuer } from './support/scripted-issuer.js';
 import { type RecordingHost, recordingHost, TLS_LISTENER } from './support/source-host.js';

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { type ManagedSource, managedSource } from '../../src/issuance/managed-source.js';
 import type { Found } from '../../src/sources/certificate-source.js';
 import { memoryStorage } from '../../src/storage/memory-storage.js';
-import { manualClock, until } from '../support/manual-clock.js';
+import { manualClock } from '../support/manual-clock.js';
+import { until } from '../support/until.js';
 import { DAY_MS, type ScriptedIssuer, scriptedIssuer } from './support/scripted-issuer.js';
 import { recordingHost, TLS_LISTENER } from './support/source-host.js';
 

@@ -1,8 +1,6 @@
 // Half of all nonces rejected, no authorization reused; `npm run soak -- nonces` is the same with a thousand names.
-import { expect, it, jest } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { issueMany } from './issuances.js';
-
-jest.setTimeout(120_000);
 
 it('Certificates come from an authority that rejects every second nonce, and no client notices', async () => {
   const report = await issueMany(40);

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 
 /** Enough for all tests that the breaks name, one after the other. */
 const TIME_LIMIT_MS = 1_500_000;
+/** How long one test waits for what a break keeps from coming, instead of the minute and a half it would take. */
+const PATIENCE_MS = 15_000;
 /** For the tests of one break, which may hang for it. */
 const TIME_LIMIT_OF_A_BREAK_MS = 120_000;
 
@@ -17,8 +19,13 @@ export async function runJest(copy, { paths, testName }) {
   await rm(report, { force: true });
   const selection = testName === undefined ? [] : ['--testNamePattern', testName];
   const flags = ['--runInBand', '--forceExit', '--json', '--outputFile', report, '--testPathPatterns'];
-  const timeout = testName === undefined ? TIME_LIMIT_MS : TIME_LIMIT_OF_A_BREAK_MS;
-  const output = await run([...selection, ...flags, ...paths], { cwd: copy, timeout });
+  const isOfABreak = testName !== undefined;
+  const limit = isOfABreak ? ['--testTimeout', String(2 * PATIENCE_MS)] : [];
+  const output = await run([...selection, ...limit, ...flags, ...paths], {
+    cwd: copy,
+    timeout: isOfABreak ? TIME_LIMIT_OF_A_BREAK_MS : TIME_LIMIT_MS,
+    env: { ...process.env, ...(isOfABreak && { TEST_PATIENCE_MS: String(PATIENCE_MS) }) },
+  });
   const results = await readFile(report, 'utf8').then(JSON.parse, () => undefined);
   if (results === undefined) return { tests: [], trouble: `jest gave no report:\n${output}` };
   const tests = results.testResults.flatMap((file) =>
@@ -37,9 +44,10 @@ function troubleIn({ testResults }, tests) {
   return tests.length === 0 ? 'no test ran' : undefined;
 }
 
-async function run(args, { cwd, timeout }) {
+async function run(args, { cwd, timeout, env }) {
   const child = spawn(process.execPath, [join('node_modules', 'jest', 'bin', 'jest.js'), ...args], {
     cwd,
+    env,
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout,
     killSignal: 'SIGKILL',

@@ -1,8 +1,6 @@
 // An authority that wants all certificates replaced; `npm run soak -- replacement` is the same with a thousand.
-import { expect, it, jest } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { tellToRenew } from './told-to-renew.js';
-
-jest.setTimeout(120_000);
 
 it('Certificates that are to be replaced at once are, within one Retry-After, each order saying what it replaces', async () => {
   const report = await tellToRenew(100, 7);

@@ -1,8 +1,6 @@
 // A year with many names in seconds; `npm run soak -- year` is the same with a thousand.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { simulateYear, type YearOptions, type YearReport } from './year.js';
-
-jest.setTimeout(120_000);
 
 const options: YearOptions = {
   ...{ sixDayNames: 6, fortyFiveDayNames: 14, days: 120, seed: 7 },

@@ -2,14 +2,12 @@
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { FilePairOptions } from '../../src/sources/file-pair.js';
 import { testCa } from '../support/certificates.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
 import { countingTurns } from './support/loop-turns.js';
 import { failureOf, withWatchedPair } from './support/watched-pair.js';
-
-jest.setTimeout(30_000);
 
 const run = promisify(execFile);
 const PASSPHRASE = 'correct horse';

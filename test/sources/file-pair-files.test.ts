@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { chmod, chown, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { Finding } from '../../src/credential/findings.js';
 import type { FilePairOptions } from '../../src/sources/file-pair.js';
 import { testCa, type TestPair } from '../support/certificates.js';
@@ -11,8 +11,6 @@ import { withoutPrivileges } from '../end-to-end/support/child.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { mayMount, withMounts } from './support/mounting.js';
 import { failureOf, withWatchedPair } from './support/watched-pair.js';
-
-jest.setTimeout(30_000);
 
 const run = promisify(execFile);
 const NOBODY = 65_534;

@@ -3,14 +3,12 @@ import { execFile } from 'node:child_process';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import forge from 'node-forge';
 import { testCa, type TestKeyType, type TestPair } from '../support/certificates.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
 import { countingTurns } from './support/loop-turns.js';
 import { eventually, failureOf, withWatchedPair } from './support/watched-pair.js';
-
-jest.setTimeout(30_000);
 
 const run = promisify(execFile);
 const PASSPHRASE = 'correct horse';

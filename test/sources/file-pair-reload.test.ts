@@ -1,17 +1,16 @@
 // A file pair while its files change, by real files, the system's clock and the system's notifications.
-import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { chmod, mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { filePair } from '../../src/sources/file-pair.js';
 import { recordingHost } from '../issuance/support/source-host.js';
 import { type LeafRequest, testCa, type TestPair } from '../support/certificates.js';
-import { manualClock, settled, until } from '../support/manual-clock.js';
+import { manualClock, settled } from '../support/manual-clock.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { SWAPPINGS } from './support/pair-swaps.js';
 import { eventually, type WatchedPair, withWatchedPair } from './support/watched-pair.js';
-
-jest.setTimeout(30_000);
 
 const { signal } = new AbortController();
 let first: TestPair;

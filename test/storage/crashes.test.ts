@@ -98,12 +98,12 @@ describe('values', () => {
     }
     expect(await pathsIn(folder, /~tmp$/)).toEqual([]);
     expect(await pathsIn(folder, /~gen$/)).toHaveLength(6);
-  }, 30_000);
+  });
 
   it('lose no update when two processes replace by version, two hundred times each', async () => {
     const folder = await temporaryFolder();
     const children = [startChild('counter', folder, '200'), startChild('counter', folder, '200')];
     expect(await Promise.all(children.map((child) => child.ended()))).toEqual([0, 0]);
     expect(await text(folder, 'count')).toBe('400');
-  }, 20_000);
+  });
 });

@@ -1,11 +1,9 @@
 // Test certificates against a parser and a verifier that are not ours.
 import { X509Certificate } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { selfSignedPair, type TestCa, testCa, type TestKeyType } from '../support/certificates.js';
 import { run } from '../support/clients.js';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
-
-jest.setTimeout(60_000);
 
 let ca: TestCa;
 let folder: TemporaryFolder;

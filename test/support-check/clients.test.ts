@@ -4,7 +4,7 @@ import { createSecureServer } from 'node:http2';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type TestCa, testCa } from '../support/certificates.js';
 import {
   chromium,
@@ -18,8 +18,6 @@ import {
   sClient,
 } from '../support/clients.js';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
-
-jest.setTimeout(60_000);
 
 const host = 'a.test';
 let ca: TestCa;

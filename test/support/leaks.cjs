@@ -10,7 +10,7 @@ const WATCHED = new Set([
   'FSEventWrap',
   'MessagePort',
 ]);
-const TURNS = 200;
+const TURNS = 2_000;
 const TURN_MS = 5;
 
 /** The kinds of handles that keep this process alive now. */
@@ -18,7 +18,7 @@ function openHandles() {
   return process.getActiveResourcesInfo().filter((name) => WATCHED.has(name));
 }
 
-/** The error to fail with when more handles are open than `before`; closing ones are given a second to go. */
+/** The error to fail with when more handles are open than `before`; closing ones are given ten seconds to go. */
 async function leakSince(before) {
   for (let turn = 0; turn < TURNS && openHandles().length > before.length; turn += 1) {
     await new Promise((resolve) => setTimeout(resolve, TURN_MS));

@@ -60,18 +60,8 @@ export function manualClock(startsAt: number = Date.now()): ManualClock {
 }
 
 const TURNS = 4;
-const LONGEST_WAIT_MS = 10_000;
 
 /** Lets promises and immediates settle; work on other threads (keys, files) needs {@link until}. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Waits until `condition` holds, turn by turn of the event loop; fails after ten seconds. */
-export async function until(condition: () => boolean, what = 'the condition'): Promise<void> {
-  const deadline = Date.now() + LONGEST_WAIT_MS;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}.`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }

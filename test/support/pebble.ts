@@ -12,8 +12,8 @@ import { text } from 'node:stream/consumers';
 import { testCa } from './certificates.js';
 import { run } from './clients/child-process.js';
 import { temporaryFolder } from './temporary-folder.js';
+import { PATIENCE_MS } from './until.js';
 
-const START_LIMIT_MS = 30_000;
 const NINETY_DAYS = 90 * 86_400;
 
 /** How it differs from the gentlest authority there can be. */
@@ -184,7 +184,7 @@ async function ended(child: ChildProcess): Promise<void> {
 }
 
 async function reachable(fetched: () => Promise<string>, log: () => string): Promise<void> {
-  for (const deadline = Date.now() + START_LIMIT_MS; ;) {
+  for (const deadline = Date.now() + PATIENCE_MS; ;) {
     try {
       await fetched();
       return;

@@ -6,10 +6,10 @@ import { writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TemporaryFolder } from '../../support/temporary-folder.js';
+import { PATIENCE_MS } from '../../support/until.js';
 import { portOf } from './connections.js';
 
 const PAGE = join(__dirname, '..', '..', '..', 'docs', 'behind-a-proxy.md');
-const START_LIMIT_MS = 20_000;
 
 /** A proxy that runs. */
 export interface Proxy {
@@ -112,7 +112,7 @@ async function freePort(): Promise<number> {
 }
 
 async function reachable(port: number, hasEnded: () => boolean): Promise<void> {
-  const deadline = Date.now() + START_LIMIT_MS;
+  const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const socket = connect(port, '127.0.0.1');
     const isOpen = await once(socket, 'connect').then(

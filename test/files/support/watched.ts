@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../../src/clock.js';
 import type { Notify } from '../../../src/files/folder-watched.js';
 import { FolderWatch, type FolderWatchOptions, type LookReason } from '../../../src/files/folder-watch.js';
-import { until } from '../../support/manual-clock.js';
+import { until } from '../../support/until.js';
 
 /** No poll comes within a test. */
 export const NEVER_MS = 3_600_000;

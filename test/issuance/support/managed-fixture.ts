@@ -7,7 +7,8 @@ import type { Found, ManagedCertificate, SourceEvent } from '../../../src/source
 import { memoryStorage } from '../../../src/storage/memory-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import type { CryptoProvider } from '../../../src/x509/crypto-provider.js';
-import { type ManualClock, manualClock, settled, until } from '../../support/manual-clock.js';
+import { type ManualClock, manualClock, settled } from '../../support/manual-clock.js';
+import { until } from '../../support/until.js';
 import {
   type ScriptedIssuer,
   scriptedIssuer,

@@ -5,9 +5,8 @@ import { directory, type DirectoryOptions } from '../../../src/sources/directory
 import { selfSigned } from '../../../src/issuance/self-signed.js';
 import { type LeafRequest, testCa, type TestPair } from '../../support/certificates.js';
 import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-folder.js';
-import { directories, eventually } from './support/started-directory.js';
-
-jest.setTimeout(30_000);
+import { until } from '../../support/until.js';
+import { directories } from './support/started-directory.js';
 
 const DAY_MS = 86_400_000;
 const started = directories();
@@ -92,7 +91,7 @@ describe('a directory', () => {
     for (const path of [folder.path, folder.file('live'), folder.file('live', 'a.test')]) {
       const { served, host, source } = await started(path);
       expect(await served('a.test')).toMatchObject({ names: ['a.test'] });
-      await eventually(() => [...(source.list?.() ?? [])].length === 1, 'one pair');
+      await until(() => [...(source.list?.() ?? [])].length === 1, 'one pair');
       expect(host.findings).toEqual([]);
     }
   });
@@ -231,11 +230,11 @@ describe('a directory at its start', () => {
 
   it('warns of an empty folder, and serves what is put there', async () => {
     const { host, served } = await started(folder.path);
-    await eventually(() => host.findings.length > 0, 'the warning');
+    await until(() => host.findings.length > 0, 'the warning');
     expect(host.findings).toMatchObject([{ code: 'DIRECTORY_EMPTY', severity: 'warning' }]);
     await putFlat('a', ['a.test']);
-    await eventually(async () => (await served('a.test')) !== undefined, 'the new pair');
-    await eventually(() => host.resolvedCodes.includes('DIRECTORY_EMPTY'), 'the warning to go');
+    await until(async () => (await served('a.test')) !== undefined, 'the new pair');
+    await until(() => host.resolvedCodes.includes('DIRECTORY_EMPTY'), 'the warning to go');
   });
 
   it('can be started again after it was closed', async () => {
@@ -253,14 +252,14 @@ describe('a directory that changes', () => {
     const { serial, served, host } = await started(folder.path);
     expect(await serial('a.test')).toBe('31');
     await putFlat('b', ['b.test'], { serialNumber: '32' });
-    await eventually(async () => (await serial('b.test')) === '32', 'the added pair');
+    await until(async () => (await serial('b.test')) === '32', 'the added pair');
     await putFlat('a', ['a.test'], { serialNumber: '33' });
-    await eventually(async () => (await serial('a.test')) === '33', 'the replaced pair');
+    await until(async () => (await serial('a.test')) === '33', 'the replaced pair');
     const reloaded = host.events.find((event) => event.type === 'certificate' && event.action === 'reloaded');
     expect(reloaded).toMatchObject({ credential: { serialNumber: '33' }, previous: { serialNumber: '31' } });
     await unlink(folder.file('b.crt'));
     await unlink(folder.file('b.key'));
-    await eventually(async () => (await served('b.test')) === undefined, 'the removed pair to go');
+    await until(async () => (await served('b.test')) === undefined, 'the removed pair to go');
   });
 
   it('serves a change before all that it holds is loaded', async () => {
@@ -271,7 +270,7 @@ describe('a directory that changes', () => {
     const { serial, source, reload } = await started(folder.path);
     expect(await serial('a.test')).toBe('01');
     await putFlat('a', ['a.test'], { serialNumber: '02' });
-    await eventually(async () => (await serial('a.test')) === '02', 'the new certificate');
+    await until(async () => (await serial('a.test')) === '02', 'the new certificate');
     expect([...(source.list?.() ?? [])].length).toBeLessThan(pairs);
     await reload();
     expect([...(source.list?.() ?? [])].length).toBe(pairs + 1);
@@ -288,8 +287,8 @@ describe('a directory that changes', () => {
     expect(host.findings[0]?.message).toContain(folder.file('a.test.crt'));
     expect(host.findings[0]?.message).toMatch(/until it expires at 20\d\d-/);
     await putFlat('a.test', ['a.test'], { serialNumber: '42' });
-    await eventually(async () => (await serial('a.test')) === '42', 'the mended pair');
-    await eventually(() => host.resolvedCodes.includes('RELOAD_REJECTED'), 'the finding to go');
+    await until(async () => (await serial('a.test')) === '42', 'the mended pair');
+    await until(() => host.resolvedCodes.includes('RELOAD_REJECTED'), 'the finding to go');
   });
 
   it('says nothing of a pair that does not fit for a moment only', async () => {
@@ -301,7 +300,7 @@ describe('a directory that changes', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(await serial('a.test')).toBe('51');
     await writeFile(folder.file('a.test.crt'), next.cert);
-    await eventually(async () => (await serial('a.test')) === '52', 'the new pair');
+    await until(async () => (await serial('a.test')) === '52', 'the new pair');
     expect(host.findings).toEqual([]);
   });
 
@@ -328,7 +327,7 @@ describe('a directory that changes', () => {
     expect(host.findings).toMatchObject([{ code: 'TLS_FILE_NOT_FOUND', names: [path] }]);
     await rename(folder.file('away'), path);
     await putFlat('in/a.test', ['a.test'], { serialNumber: '61' });
-    await eventually(async () => (await serial('a.test')) === '61', 'the pair in the folder that is back');
+    await until(async () => (await serial('a.test')) === '61', 'the pair in the folder that is back');
     expect(host.resolvedCodes).toContain('TLS_FILE_NOT_FOUND');
   });
 
@@ -344,7 +343,7 @@ describe('a directory that changes', () => {
     for (let round = 2; round < 8; round += 1) {
       await snapshot(`..${round}`, `7${round}`);
       await rm(folder.file(`..${round - 1}`), { recursive: true });
-      await eventually(async () => (await serial('a.test')) === `7${round}`, 'the next snapshot');
+      await until(async () => (await serial('a.test')) === `7${round}`, 'the next snapshot');
     }
     expect(host.findings).toEqual([]);
   });

@@ -4,15 +4,14 @@ import { chmod, mkdir, readdir, readFile, rename, stat, symlink, unlink, writeFi
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { selfSigned } from '../../../src/issuance/self-signed.js';
 import { newTestKey, testCa, type TestCa, type TestKey, type TestPair } from '../../support/certificates.js';
 import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-folder.js';
 import { withoutPrivileges } from '../../end-to-end/support/child.js';
 import { mayMount, withMounts } from '../support/mounting.js';
-import { directories, eventually } from './support/started-directory.js';
-
-jest.setTimeout(120_000);
+import { until } from '../../support/until.js';
+import { directories } from './support/started-directory.js';
 
 const started = directories();
 const { signal } = new AbortController();
@@ -187,10 +186,8 @@ describe('thousands of files', () => {
     await reload();
     for (let number = 0; number < 50; number += 1) expect(await serial(`n${number}.test`)).toBe('01');
     for (const file of await readdir(next)) await rename(join(next, file), folder.file(file));
-    const began = Date.now();
     for (const number of [0, 7, 49, 50, 999, 1_499])
-      await eventually(async () => (await serial(`n${number}.test`)) === '02', `n${number}.test`);
-    expect(Date.now() - began).toBeLessThan(10_000);
+      await until(async () => (await serial(`n${number}.test`)) === '02', `n${number}.test`);
   });
 });
 

@@ -3,9 +3,8 @@ import { systemClock } from '../../../src/clock.js';
 import { isTlsmithError, type TlsmithError } from '../../../src/errors.js';
 import { filePair, type FilePairOptions } from '../../../src/sources/file-pair.js';
 import type { CertificateSource } from '../../../src/sources/certificate-source.js';
+import { until } from '../../support/until.js';
 import { recordingHost, type RecordingHost } from '../../issuance/support/source-host.js';
-
-const LONGEST_WAIT_MS = 10_000;
 
 export interface WatchedPair {
   readonly source: CertificateSource;
@@ -34,10 +33,7 @@ export async function withWatchedPair(
 /** Waits until `condition` holds, and says how long that took. */
 export async function eventually(condition: () => boolean, what: string): Promise<number> {
   const began = performance.now();
-  while (!condition()) {
-    if (performance.now() - began > LONGEST_WAIT_MS) throw new Error(`Waited in vain until ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  await until(condition, what);
   return performance.now() - began;
 }
 

@@ -11,8 +11,7 @@ import { text } from 'node:stream/consumers';
 import { checkServerIdentity, type ConnectionOptions, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { run } from './child-process.js';
 import { type Target, withTarget } from './target.js';
-
-const TIME_LIMIT_MS = 20_000;
+import { PATIENCE_MS } from '../until.js';
 
 /** How node's clients connect. */
 export interface NodeRequest<Options> extends Target {
@@ -59,7 +58,7 @@ export async function nodeHttps(request: NodeRequest<RequestOptions>): Promise<N
       },
       resolve,
     );
-    sent.setTimeout(request.timeLimitMs ?? TIME_LIMIT_MS, () => {
+    sent.setTimeout(request.timeLimitMs ?? PATIENCE_MS, () => {
       sent.destroy(new Error('The server did not answer in time.'));
     });
     sent.once('error', reject);
@@ -78,7 +77,7 @@ export async function nodeHttp2(request: NodeRequest<ConnectionOptions>): Promis
     ...request.options,
   });
   try {
-    session.setTimeout(request.timeLimitMs ?? TIME_LIMIT_MS, () => {
+    session.setTimeout(request.timeLimitMs ?? PATIENCE_MS, () => {
       session.destroy(new Error('The server did not answer in time.'));
     });
     await once(session, 'connect'); // A request made before would hide why the connection failed.

@@ -55,12 +55,3 @@ async function credentialIn(
   const credential = found !== undefined && 'pending' in found ? await found.pending : found;
   return isCredential(credential) ? credential : undefined;
 }
-
-/** Waits until a promise-giving condition holds; fails after ten seconds. */
-export async function eventually(condition: () => Promise<boolean> | boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
