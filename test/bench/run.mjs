@@ -19,6 +19,7 @@ const MEASUREMENTS = [
   'swaps-under-load',
   'folders',
   'acme',
+  'shared',
   'fuzz',
   'strangers',
 ];
