@@ -41,15 +41,19 @@ export class FailedHandshakes {
   }
 
   #tell(failure: HandshakeFailure): void {
-    const { error, remoteAddress } = failure;
+    const { error, remoteAddress, outcome = 'failed' } = failure;
     const reason = codeOf(error) ?? 'unknown reason';
     if (typeof this.#explanations !== 'object') {
       const code = reason === 'ERR_TLS_HANDSHAKE_TIMEOUT' ? 'HANDSHAKE_TIMEOUT' : 'HANDSHAKE_FAILED';
-      const message = `A TLS handshake failed: ${messageOf(error).trim()}.`;
-      this.#log.write('info', `${code} ${reason}`, [{ code, reason, remoteAddress }, message]);
+      const message = `A TLS handshake ${outcome === 'admitted' ? 'without authorization' : 'failed'}: ${messageOf(error).trim()}.`;
+      this.#log.write('info', `${code} ${reason} ${outcome}`, [
+        { code, reason, outcome, remoteAddress },
+        message,
+      ]);
       return;
     }
     const { code, kind, level, message, hint } = this.#explanations.explain(failure);
-    this.#log.write(level, `handshake ${kind}`, [{ code, kind, reason, remoteAddress, hint }, message]);
+    const facts = { code, kind, reason, outcome, remoteAddress, hint };
+    this.#log.write(level, `handshake ${kind} ${outcome}`, [facts, message]);
   }
 }

@@ -250,6 +250,11 @@ export class Reporter {
     this.#failedHandshakes.add({ error, remoteAddress, serverName });
   }
 
+  /** Tells of a client that was let in although its certificate does not verify. */
+  unauthorized(error: unknown, remoteAddress: string | undefined, serverName?: string): void {
+    this.#failedHandshakes.add({ error, remoteAddress, serverName, outcome: 'admitted' });
+  }
+
   /** Tells of a fault that belongs to nobody else, such as a listener's exception. */
   fault(message: string, error: unknown): void {
     this.#repeated.write('error', `fault ${message}`, [

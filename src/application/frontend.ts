@@ -157,7 +157,10 @@ export class Frontend implements Interior {
       if (verdict === 'refused') {
         socket.destroy();
         this.#handshakeFailed(new Error('the client certificate was refused'), socket);
-      } else if (!socket.destroyed) this.#forward(socket, guarded);
+        return;
+      }
+      this.#tellOfUnauthorized(socket);
+      if (!socket.destroyed) this.#forward(socket, guarded);
     };
     const verdict = clientAuth.judge(socket);
     if (typeof verdict === 'string') {
@@ -167,6 +170,14 @@ export class Frontend implements Interior {
     // Nobody else listens while it waits.
     if (this.#hasErrorListener) socket.on('error', ignore);
     void verdict.then(judged);
+  }
+
+  /** Who has sent no certificate was free not to; who has sent a useless one does not know it. */
+  #tellOfUnauthorized(socket: TLSSocket): void {
+    const error = socket.authorized ? undefined : clientCertificateError(socket);
+    if (error === undefined || error.code === 'CLIENT_CERT_MISSING') return;
+    const { reporter, router } = this.#options;
+    reporter.unauthorized(error, router.remoteAddressOf(socket), serverNameOf(socket));
   }
 
   #forward(socket: TLSSocket, guarded: AttachableServer | undefined): void {
@@ -218,7 +229,7 @@ export class Frontend implements Interior {
 }
 
 /** What is wrong with the client's certificate; node itself only says that the connection has ended. */
-function clientCertificateError(socket: TLSSocket): Error | undefined {
+function clientCertificateError(socket: TLSSocket): (Error & { code: string }) | undefined {
   // A code, against node's types.
   const reason: unknown = socket.authorizationError;
   if (typeof reason !== 'string') return undefined;

@@ -12,6 +12,8 @@ export interface HandshakeFailure {
   readonly remoteAddress: string | undefined;
   /** What the client asked for, as it was sent; printed only when it is a name by its letters. */
   readonly serverName?: string | undefined;
+  /** `'admitted'`: `clientAuth` only requests certificates, so the client came in as unauthorized. Default: `'failed'`. */
+  readonly outcome?: 'failed' | 'admitted';
 }
 
 /** A failed handshake, explained. */
@@ -39,16 +41,17 @@ export function kindOf(error: unknown): FailureKind {
 }
 
 /** One line for a person about a failure. */
-export function explain({ error, remoteAddress, serverName }: HandshakeFailure): ExplainedFailure {
+export function explain({ error, remoteAddress, serverName, outcome }: HandshakeFailure): ExplainedFailure {
   const kind = kindOf(error);
   const { code = 'HANDSHAKE_FAILED', level = 'info', what, hint } = EXPLANATIONS[kind];
   const asked = serverName !== undefined && NAME.test(serverName) ? ` (it asked for ${serverName})` : '';
   const reason = kind.startsWith('other') ? ` The reason is ${reasonOf(error)}.` : '';
+  const happened = outcome === 'admitted' ? 'A client came in unauthorized' : 'A TLS handshake failed';
   return {
     code,
     kind,
     level,
-    message: `A TLS handshake failed: client ${remoteAddress ?? 'of an unknown address'}${asked} ${what}.${reason}`,
+    message: `${happened}: client ${remoteAddress ?? 'of an unknown address'}${asked} ${what}.${reason}`,
     hint,
   };
 }

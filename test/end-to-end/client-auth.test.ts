@@ -237,6 +237,56 @@ describe.each(versions)('with mode request, by %s,', (version) => {
     expect(await factsOf({})).toEqual({ authorized: false, authorizationError: 'CLIENT_CERT_MISSING' });
   });
 
+  it.each<readonly [string, string, () => Promise<ClientPair>]>([
+    ['untrusted', 'CLIENT_CERT_UNTRUSTED', () => strangers.issue({ name: 'eve' })],
+    ['expired', 'CLIENT_CERT_EXPIRED', () => friends.issue({ name: 'old', notAfter: Date.now() - DAY_MS })],
+    ['revoked', 'CLIENT_CERT_REVOKED', () => friends.issue({ name: 'gone', serialNumber: '1234' })],
+    [
+      'made for servers',
+      'CLIENT_CERT_WRONG_USAGE',
+      () => friends.issue({ name: 'server', purposes: ['serverAuth'] }),
+    ],
+    ['refused by allow', 'CLIENT_CERT_NAME_NOT_ALLOWED', () => friends.issue({ name: 'bob' })],
+  ])(
+    'a client whose certificate is %s comes in unauthorized, resumed too, and the log says %s once',
+    async (_, code, issue) => {
+      const { secure, port, log } = await serve({
+        clientAuth: {
+          mode: 'request',
+          ca: friends.pem,
+          crl: friends.revocationList(['1234']),
+          allow: ({ subject }) => subject !== 'CN=bob',
+        },
+      });
+      const client = { ...(await issue()), ...only(version), servername: 'a.test' };
+      const { facts, session } = await visit(port, client);
+      expect(facts).toMatchObject({ authorized: false });
+      expect(await visit(port, { ...client, session })).toMatchObject({
+        isReused: true,
+        facts: { authorized: false },
+      });
+      for (let time = 0; time < 8; time += 1)
+        expect((await visit(port, client)).facts).toMatchObject({ authorized: false });
+      await secure.close();
+      expect(log.lines.filter(({ facts }) => String(facts['code']).startsWith('CLIENT_'))).toMatchObject([
+        { facts: { code, outcome: 'admitted', remoteAddress: '127.0.0.1' } },
+        { facts: { code, repeated: 9 } },
+      ]);
+      expect(log.lines.find(({ facts }) => facts['code'] === code)?.message).toMatch(
+        /^A client came in unauthorized: client 127\.0\.0\.1 \(it asked for a\.test\) sent a certificate /,
+      );
+      expect(secure.metrics()).not.toContain('result="failed"');
+    },
+  );
+
+  it('clients without a certificate, and those that are authorized, are nothing to tell of', async () => {
+    const { secure, port, log } = await serve({ clientAuth: { mode: 'request', ca: friends.pem } });
+    await visit(port, only(version));
+    await visit(port, { ...(await friends.issue({ name: 'ann' })), ...only(version) });
+    await secure.close();
+    expect(log.lines.filter(({ facts }) => facts['outcome'] !== undefined)).toEqual([]);
+  });
+
   it('a client without a certificate is not authorized by coming back with its session', async () => {
     const { port } = await serve({ clientAuth: { mode: 'request', ca: friends.pem } });
     const { session } = await visit(port, only(version));
