@@ -1,5 +1,5 @@
-// A file pair that runs with the system's clock, and what it tells its host.
-import { systemClock } from '../../../src/clock.js';
+// A file pair that runs with the system's clock or another, and what it tells its host.
+import { type Clock, systemClock } from '../../../src/clock.js';
 import { isTlsmithError, type TlsmithError } from '../../../src/errors.js';
 import { filePair, type FilePairOptions } from '../../../src/sources/file-pair.js';
 import type { CertificateSource } from '../../../src/sources/certificate-source.js';
@@ -17,10 +17,10 @@ export interface WatchedPair {
 export async function withWatchedPair(
   options: FilePairOptions,
   use: (pair: WatchedPair) => Promise<void>,
-  { strict = false }: { strict?: boolean } = {},
+  { strict = false, clock = systemClock }: { strict?: boolean; clock?: Clock } = {},
 ): Promise<void> {
   const source = filePair(options);
-  const host = recordingHost({ clock: systemClock, strict });
+  const host = recordingHost({ clock, strict });
   try {
     await source.start?.(host);
     const serial = (): string | undefined => [...(source.list?.() ?? [])][0]?.serialNumber;

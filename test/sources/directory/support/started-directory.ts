@@ -1,6 +1,6 @@
 /** A directory source that runs outside a server, and what it answers. */
 import { afterEach } from '@jest/globals';
-import { systemClock } from '../../../../src/clock.js';
+import { type Clock, systemClock } from '../../../../src/clock.js';
 import type { Credential } from '../../../../src/credential/credential.js';
 import { isCredential } from '../../../../src/credential/credential.js';
 import type { CertificateSource, Found } from '../../../../src/sources/certificate-source.js';
@@ -24,16 +24,16 @@ const { signal } = new AbortController();
 /** Called once at the top of a test file; what it starts is closed after each test. */
 export function directories(): (
   options: DirectoryOptions | string,
-  host?: { strict?: boolean },
+  host?: { strict?: boolean; clock?: Clock },
 ) => Promise<StartedDirectory> {
   const open: CertificateSource[] = [];
   afterEach(async () => {
     for (const source of open.splice(0)) await source.close?.();
   });
-  return async (options, { strict = false } = {}) => {
+  return async (options, { strict = false, clock = systemClock } = {}) => {
     const source = directory(options);
     open.push(source);
-    const host = recordingHost({ clock: systemClock, strict });
+    const host = recordingHost({ clock, strict });
     await source.start?.(host);
     const served = (serverName: string): Promise<Credential | undefined> =>
       credentialIn(source.find({ serverName, signal }));
