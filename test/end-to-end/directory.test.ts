@@ -13,10 +13,10 @@ import {
   selfSigned,
 } from '../../src/index.js';
 import { type LeafRequest, testCa, type TestCa, type TestPair } from '../support/certificates.js';
-import { type Clock, systemClock } from '../../src/clock.js';
 import { curl, sClient } from '../support/clients.js';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
+import { withoutPolls } from '../support/without-polls.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { portOf, tls } from './support/connections.js';
 
@@ -247,13 +247,6 @@ function handshakes(port: number, servername = 'a.test') {
     },
   };
 }
-
-/** Its short waits end, such as that for a second change; those between two polls never do. */
-const withoutPolls: Clock = {
-  ...systemClock,
-  setTimeout: (callback, delayMs) =>
-    delayMs < 500 ? systemClock.setTimeout(callback, delayMs) : setTimeout(() => undefined, 0),
-};
 
 describe('under a stream of handshakes, none fails while', () => {
   it('files are renamed over, rewritten in place, and removed and written anew', async () => {

@@ -10,10 +10,10 @@ import { promisify } from 'node:util';
 import { connect } from 'node:tls';
 import { createSecureServer, filePair, type FilePairOptions } from '../../src/index.js';
 import { SWAPPINGS } from '../sources/support/pair-swaps.js';
-import { eventually } from '../sources/support/watched-pair.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { curl, sClient } from '../support/clients.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { portOf } from './support/connections.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { memoryLog } from './support/log.js';
@@ -43,12 +43,19 @@ async function serving(options: FilePairOptions) {
   return { secure, port: portOf(secure.server), log };
 }
 
-/** Shakes hands as fast as it can until it is stopped; every handshake is verified. */
-function handshakes(port: number): { stop(): Promise<{ failures: string[]; serials: string[] }> } {
+interface Load {
+  readonly failures: readonly string[];
+  /** The serial numbers that each client has seen, in their order. */
+  readonly seen: readonly (readonly string[])[];
+  stop(): Promise<void>;
+}
+
+/** Clients that shake hands as fast as they can until they are stopped; every handshake is verified. */
+function handshakes(port: number): Load {
   let isStopped = false;
   const failures: string[] = [];
-  const serials: string[] = [];
-  const client = async (): Promise<void> => {
+  const seen: string[][] = Array.from({ length: CLIENTS }, () => []);
+  const client = async (serials: string[]): Promise<void> => {
     while (!isStopped) {
       const socket = connect({ port, host: '127.0.0.1', servername: 'a.test', ca: ca.rootPem });
       try {
@@ -62,12 +69,13 @@ function handshakes(port: number): { stop(): Promise<{ failures: string[]; seria
       await wait(2);
     }
   };
-  const clients = Array.from({ length: CLIENTS }, client);
+  const clients = seen.map(client);
   return {
+    failures,
+    seen,
     stop: async () => {
       isStopped = true;
       await Promise.all(clients);
-      return { failures, serials };
     },
   };
 }
@@ -79,15 +87,13 @@ describe('while files are replaced under load', () => {
       const { port, log } = await serving(files);
       const load = handshakes(port);
       for (let swap = 1; swap <= SWAPS; swap += 1) {
-        await replace(await pairOf(`200${swap}`));
-        await wait(150);
+        const serial = `200${swap}`;
+        await replace(await pairOf(serial));
+        await until(() => load.seen.every((serials) => serials.at(-1) === serial), `${serial} to be served`);
       }
-      await wait(300);
-      const { failures, serials } = await load.stop();
-      expect(failures).toEqual([]);
-      expect(serials.length).toBeGreaterThan(50);
-      expect(serials.at(-1)).toBe(`200${SWAPS}`);
-      expect([...serials].sort()).toEqual(serials); // Never back to an older one.
+      await load.stop();
+      expect(load.failures).toEqual([]);
+      for (const serials of load.seen) expect([...serials].sort()).toEqual(serials); // Never back to an older one.
       expect(log.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
     });
   });
@@ -122,7 +128,7 @@ describe('a file pair that is replaced', () => {
       const { secure, port } = await serving({ certFile, keyFile });
       const next = await pairOf('4002');
       await promisify(execFile)('truncate', ['-s', '100', certFile]);
-      await eventually(() => secure.status().findings.length > 0, 'it is told');
+      await until(() => secure.status().findings.length > 0, 'it is told');
       expect(secure.status().findings).toMatchObject([{ code: 'RELOAD_REJECTED', source: 'file-pair' }]);
       expect(JSON.stringify(secure.status())).not.toContain('PRIVATE KEY');
       const target = { port, host: 'a.test', caPem: ca.rootPem };
@@ -130,7 +136,7 @@ describe('a file pair that is replaced', () => {
       await next.writeTo(folder, 'new');
       await rename(`${folder}/new.key`, keyFile);
       await rename(`${folder}/new.crt`, certFile);
-      await eventually(() => secure.status().findings.length === 0, 'it is taken back');
+      await until(() => secure.status().findings.length === 0, 'it is taken back');
       expect((await sClient(target)).chain.join('')).toBe(next.cert);
     });
   });

@@ -74,26 +74,10 @@ describe('In a watched folder', () => {
           const before = looks.length;
           await run('chmod', ['600', folder.file('a')]);
           await sees(['a']);
-          while (looks.length === before) await new Promise((resolve) => setTimeout(resolve, 10));
+          await until(() => looks.length > before, 'a look');
           expect(looks.at(-1)).toBe('notified');
         },
       );
-    });
-  });
-
-  it('a change is looked at within 250 ms', async () => {
-    await withTemporaryFolder(async (folder) => {
-      await withWatch({ folders: [folder.path], see: () => textOf(folder.file('a')) }, async ({ sees }) => {
-        const took: number[] = [];
-        for (let round = 0; round < 10; round += 1) {
-          const began = performance.now();
-          await put(folder.file('a'), String(round));
-          await sees(String(round));
-          took.push(performance.now() - began);
-        }
-        // One may be late on a busy machine.
-        expect(took.sort((one, other) => one - other)[7]).toBeLessThan(250);
-      });
     });
   });
 });

@@ -7,8 +7,9 @@ import { describe, expect, it } from '@jest/globals';
 import forge from 'node-forge';
 import { testCa, type TestKeyType, type TestPair } from '../support/certificates.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { countingTurns } from './support/loop-turns.js';
-import { eventually, failureOf, withWatchedPair } from './support/watched-pair.js';
+import { failureOf, withWatchedPair } from './support/watched-pair.js';
 
 const run = promisify(execFile);
 const PASSPHRASE = 'correct horse';
@@ -94,11 +95,11 @@ describe('a PKCS#12 file', () => {
       await writeFile(passphraseFile, `${PASSPHRASE}\r\n`);
       await withWatchedPair({ pfxFile, passphraseFile }, async ({ serial, host }) => {
         await exported(folder, { serialNumber: '78' });
-        await eventually(() => serial() === '78', 'it serves');
+        await until(() => serial() === '78', 'it serves');
         // With a new passphrase: the one file is written, then the other.
         await exported(folder, { serialNumber: '79', passphrase: 'battery' });
         await writeFile(passphraseFile, 'battery\n');
-        await eventually(() => serial() === '79', 'it serves');
+        await until(() => serial() === '79', 'it serves');
         expect(host.findings).toEqual([]);
       });
     });

@@ -3,7 +3,6 @@ import { type Clock, systemClock } from '../../../src/clock.js';
 import { isTlsmithError, type TlsmithError } from '../../../src/errors.js';
 import { filePair, type FilePairOptions } from '../../../src/sources/file-pair.js';
 import type { CertificateSource } from '../../../src/sources/certificate-source.js';
-import { until } from '../../support/until.js';
 import { recordingHost, type RecordingHost } from '../../issuance/support/source-host.js';
 
 export interface WatchedPair {
@@ -28,13 +27,6 @@ export async function withWatchedPair(
   } finally {
     await source.close?.();
   }
-}
-
-/** Waits until `condition` holds, and says how long that took. */
-export async function eventually(condition: () => boolean, what: string): Promise<number> {
-  const began = performance.now();
-  await until(condition, what);
-  return performance.now() - began;
 }
 
 /** The coded error that the start ends with. */
