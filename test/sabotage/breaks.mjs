@@ -1795,6 +1795,22 @@ export const breaks = [
     testName: 'breaks the connection while it is polled',
   },
   {
+    name: 'ACME: an authority is asked sooner than it wants',
+    file: 'src/acme/polling.ts',
+    find: 'if (retryAfterMs > waitMs) await delay',
+    replace: 'if (retryAfterMs < 0) await delay',
+    test: 'test/acme/polling.test.ts',
+    testName: 'is not asked sooner than it wants',
+  },
+  {
+    name: 'ACME: polls do not become rarer',
+    file: 'src/acme/polling.ts',
+    find: 'Math.max(waitMs * growth, FIRST_WAIT_MS)',
+    replace: 'FIRST_WAIT_MS',
+    test: 'test/acme/polling.test.ts',
+    testName: 'ever more slowly',
+  },
+  {
     name: 'ACME: an attempt waits for what is shared after it was given up',
     file: 'src/acme/unless-aborted.ts',
     find: 'return await Promise.race([shared, aborted]);',
