@@ -53,14 +53,7 @@ export async function acmeUpkeep(options: AcmeUpkeepOptions): Promise<AcmeUpkeep
   return {
     managed,
     rollOverAccountKey: () => issuer.rollOverAccountKey(),
-    revoke: async (serverName) => {
-      const { signal } = new AbortController();
-      const states = [...(managed.managed?.() ?? [])];
-      const credential = states.find(({ names }) => names.includes(serverName))?.credential;
-      if (credential === undefined) throw nothingToRevoke(serverName);
-      await issuer.revoke(credential, signal);
-      await managed.renew?.(serverName, { signal });
-    },
+    revoke: (serverName) => managed.revoke(serverName, { signal: new AbortController().signal }),
   };
 }
 
@@ -93,12 +86,6 @@ async function issuerFor(
 /** What an authority for tests has issued never serves in the place of a real certificate. */
 function isNoTestAuthority(issuerId: string): boolean {
   return issuerId.startsWith('acme-') && !/staging|test/.test(issuerId);
-}
-
-function nothingToRevoke(serverName: string): TlsmithError {
-  return new TlsmithError('NAME_NOT_MANAGED', `There is no certificate for ${serverName} to revoke.`, {
-    serverName,
-  });
 }
 
 async function readRoots(path: string): Promise<string> {

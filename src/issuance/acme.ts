@@ -37,7 +37,8 @@ export interface AcmeSource extends CertificateSource {
   /** Stops managing these certificates, given as they were added. What is stored of them stays. */
   unmanage(domains: AcmeDomains): Promise<void>;
   /**
-   * Revokes the certificate that is in use for a name, and orders another in its place; resolves when that serves.
+   * Revokes the certificate that is in use for a name, and orders another in its place; resolves when that serves. A crash in
+   * between is made up for by the next process, and an authority that does not answer by the next attempts.
    * @throws {@link TlsmithError} `NAME_NOT_MANAGED`, `NOT_STARTED`, or what the authority says
    */
   revoke(name: string): Promise<void>;

@@ -18,6 +18,8 @@ import type { Watch } from './look-out.js';
 import { checkServed } from './served-check.js';
 import { RenewalAdvice } from './renewal-advice.js';
 import { lookIntervalMs, type RenewalInstant } from './renewal-schedule.js';
+import { nothingToRevoke, revokeStored } from './revocation.js';
+import type { StoredGeneration } from './stored-generation.js';
 import { StoredNews } from './stored-news.js';
 import { nextAttemptDue, plannedRenewal, renewalDue } from './upkeep-schedule.js';
 import { WaitingRoom } from './waiting-room.js';
@@ -42,6 +44,8 @@ export class CertificateKeeper {
   #isOpen = false;
   #dueAt = Infinity;
   #busyUntil = 0;
+  /** How many revocations the issuer is being asked for. */
+  #revoking = 0;
   #attempt: Promise<Outcome> | undefined;
 
   constructor(names: readonly string[], store: CertificateStore, tools: KeeperTools) {
@@ -98,12 +102,7 @@ export class CertificateKeeper {
       if (this.#tools.advise !== undefined) await this.#advice.load();
       this.#report(stored);
       if (stored.failure !== undefined) this.#failure = afterRestart(stored.failure);
-      if (stored.generation !== undefined) {
-        this.#live.serve(stored.generation, 'loaded');
-        return;
-      }
-      const predecessor = await this.#tools.predecessor?.(this.names);
-      if (predecessor !== undefined) this.#live.servePredecessor(predecessor);
+      this.#serve(await this.#bestOf(stored));
     } catch (error) {
       this.#tools.host.report({
         code: 'STORAGE_UNREADABLE',
@@ -167,6 +166,22 @@ export class CertificateKeeper {
       if (this.#live.credential !== undefined && this.#live.credential.id !== before) return;
       if (outcome.kind === 'busy') await delay(this.#tools.host.clock, BUSY_RETRY_MS, signal);
     }
+  }
+
+  /** Has revoked what serves, and renews it: resolves when a new leaf is served. */
+  async revoke(signal: AbortSignal): Promise<void> {
+    const { generation } = await this.#store.read();
+    const credential = generation?.isRevoked === true ? generation.credential : this.#live.credential;
+    if (credential === undefined) throw nothingToRevoke(this.names);
+    this.#revoking += 1;
+    try {
+      const ask = (): Promise<void> => this.#tools.revoke(credential, signal);
+      await revokeStored(credential, { store: this.#store, ask });
+    } finally {
+      this.#revoking -= 1;
+      await this.#withdraw();
+    }
+    await this.renew(signal);
   }
 
   /** Reads what another process may have stored, and serves it if it is a step forward. */
@@ -294,11 +309,42 @@ export class CertificateKeeper {
     const candidate = news.generation?.credential;
     const live = this.#live.credential;
     const now = this.#tools.host.clock.now();
+    if (news.generation?.isRevoked === true && live !== undefined) {
+      if (candidate?.id !== live.id || this.#revoking > 0) return;
+      // Whoever has it revoked replaces it as well, unless he dies.
+      this.#busyUntil = now + BUSY_RETRY_MS;
+      void this.#withdraw();
+      return;
+    }
     if (news.generation === undefined || candidate === undefined || candidate.id === live?.id) return;
     if (live !== undefined && !isInDate(candidate, now)) return;
     if (live !== undefined && isInDate(live, now) && !isNotOlder(candidate, live)) return;
     this.#failure = undefined;
     this.#live.serve(news.generation, live === undefined ? 'loaded' : 'reloaded');
+    this.look();
+  }
+
+  /** What is stored, unless it is revoked and something else is in date; until there is a successor. */
+  async #bestOf({ generation, standIn }: StoredState): Promise<Best> {
+    if (generation !== undefined && generation.isRevoked !== true) return { generation, isStandIn: false };
+    const isGood = standIn !== undefined && isInDate(standIn.credential, this.#tools.host.clock.now());
+    const other = isGood ? standIn : await this.#tools.predecessor?.(this.names);
+    return { generation: other ?? generation, isStandIn: other !== undefined };
+  }
+
+  #serve({ generation, isStandIn }: Best): void {
+    if (generation === undefined) return;
+    if (isStandIn) this.#live.serveStandIn(generation);
+    else this.#live.serve(generation, 'loaded');
+  }
+
+  /** Serves something else than what is revoked, if there is anything, and has it replaced. Never rejects. */
+  async #withdraw(): Promise<void> {
+    const before = this.#live.credential?.id;
+    const stored = await this.#store.read().catch(() => undefined);
+    const best = stored?.generation?.isRevoked === true ? await this.#bestOf(stored) : undefined;
+    // Its successor may serve by now.
+    if (best !== undefined && this.#live.credential?.id === before) this.#serve(best);
     this.look();
   }
 
@@ -334,6 +380,11 @@ export class CertificateKeeper {
   #report({ finding }: StoredState): void {
     if (finding !== undefined) this.#tools.host.report({ ...finding, source: this.#tools.sourceName });
   }
+}
+
+interface Best {
+  readonly generation: StoredGeneration | undefined;
+  readonly isStandIn: boolean;
 }
 
 function closed(names: readonly string[]): TlsmithError {

@@ -3,6 +3,7 @@
  * and the lock. Keys: `managed/<issuer>/<certificate>/{current,previous,failure,renewal,lock}`.
  */
 import { createHash } from 'node:crypto';
+import type { Credential } from '../credential/credential.js';
 import type { Finding } from '../credential/findings.js';
 import { codeOf, messageOf } from '../errors.js';
 import type { Lease, Storage, StoredValue } from '../storage/storage.js';
@@ -35,6 +36,8 @@ export function certificateSegment(names: readonly string[]): string {
 export interface StoredState {
   /** The newest generation that is whole. */
   readonly generation?: StoredGeneration;
+  /** The one before it, where that one is revoked and this one is not. */
+  readonly standIn?: StoredGeneration;
   /** Failed attempts in a row. */
   readonly failure?: FailureRecord;
   /** Why the newest one could not be used. */
@@ -69,13 +72,18 @@ export class CertificateStore {
    */
   async read(): Promise<StoredState> {
     const current = await this.#generation('current');
-    const usable = current.generation ?? (await this.#generation('previous')).generation;
+    const isRevoked = current.generation?.isRevoked === true;
+    const isEnough = current.generation !== undefined && !isRevoked;
+    const previous = isEnough ? undefined : (await this.#generation('previous')).generation;
+    const usable = current.generation ?? previous;
+    const standIn = isRevoked && previous?.isRevoked !== true ? previous : undefined;
     const recorded = await this.#failure();
     // A success clears the record, unless the process was killed in between: then the success counts.
     const isOutdated = recorded !== undefined && usable !== undefined && recorded.failedAt < usable.issuedAt;
     const failure = isOutdated ? undefined : recorded;
     return {
       ...(usable === undefined ? {} : { generation: usable }),
+      ...(standIn === undefined ? {} : { standIn }),
       ...(failure === undefined ? {} : { failure }),
       ...(current.fault === undefined ? {} : { finding: this.#finding(current.fault) }),
     };
@@ -88,7 +96,8 @@ export class CertificateStore {
     const { generation, fault } = this.#decodeCurrent(value);
     this.#seenVersion = value.version;
     // Our own write is served by the attempt that made it, under its own name in the events.
-    if (generation?.credential.id === this.#writtenId) return undefined;
+    const isOurs = generation?.credential.id === this.#writtenId && generation?.isRevoked !== true;
+    if (isOurs) return undefined;
     return {
       ...(generation === undefined ? {} : { generation }),
       ...(fault === undefined ? {} : { finding: this.#finding(fault) }),
@@ -109,6 +118,26 @@ export class CertificateStore {
     });
     this.#seenVersion = version;
     this.#proven = { version, generation: stored };
+  }
+
+  /**
+   * Notes that `credential` is revoked, or that it is not after all; nothing, when another one has taken its place. Without
+   * the lease: nobody's renewal has to be waited for.
+   */
+  async noteRevoked(credential: Credential, isRevoked: boolean): Promise<void> {
+    const value = await this.#get('current');
+    const generation = value && this.#decodeCurrent(value).generation;
+    if (generation?.credential.id !== credential.id) return;
+    const { isRevoked: wasRevoked = false, ...facts } = generation;
+    if (wasRevoked === isRevoked) return;
+    const noted = { ...facts, names: this.#names, ...(isRevoked ? { isRevoked } : {}) };
+    try {
+      const ifVersion = value?.version ?? null;
+      await this.#storage.put(`${this.prefix}current`, encodeGeneration(noted), { ifVersion });
+    } catch (error) {
+      if (codeOf(error) !== 'STORAGE_VERSION_CONFLICT') throw error;
+      await this.noteRevoked(credential, isRevoked);
+    }
   }
 
   /** Writes the failures in a row. */

@@ -31,6 +31,8 @@ export interface Issuer {
     signal: AbortSignal,
     issuerId?: string,
   ): Promise<RenewalInfo | undefined>;
+  /** Revokes what it has issued; what is revoked already is no error. */
+  revoke?(credential: Credential, signal: AbortSignal): Promise<void>;
   /** Ends what is running. */
   close?(): Promise<void> | void;
 }
@@ -49,6 +51,8 @@ export interface IssueRequest {
   readonly previous?: Credential;
   /** Who has issued that, if not the one that is asked. */
   readonly previousIssuer?: string;
+  /** What is to be revoked first, in case it is not yet. */
+  readonly revoked?: Credential;
   /** How many attempts in a row have failed before this one. */
   readonly failures?: number;
   /** Aborted when the server closes or the lease is lost. */

@@ -186,6 +186,7 @@ export class IssuingAttempts {
   #isSuccessor(generation: StoredGeneration, live: Credential | undefined): boolean {
     const now = this.#tools.clock.now();
     const { credential } = generation;
+    if (generation.isRevoked === true) return false;
     if (!isInDate(credential, now) || this.#tools.isDue(generation)) return false;
     if (live === undefined) return true;
     return credential.id !== live.id && (!isInDate(live, now) || isNotOlder(credential, live));
@@ -196,13 +197,17 @@ export class IssuingAttempts {
     const { clock, names } = this.#tools;
     const unstored = this.#unstored;
     if (unstored !== undefined && this.#isSuccessor(unstored, live)) return unstored;
-    const previous = live ?? stored.generation?.credential;
-    const previousIssuer = live === undefined ? stored.generation?.issuerId : liveIssuer;
+    const revoked = stored.generation?.isRevoked === true ? stored.generation.credential : undefined;
+    // A stand-in for what is revoked is nobody's predecessor any more.
+    const isStored = live === undefined || revoked !== undefined;
+    const previous = isStored ? stored.generation?.credential : live;
+    const previousIssuer = isStored ? stored.generation?.issuerId : liveIssuer;
     const issued =
       this.#heldForItsDates() ??
       (await this.#issue(lease, {
         ...(previous === undefined ? {} : { previous }),
         ...(previousIssuer === undefined ? {} : { previousIssuer }),
+        ...(revoked === undefined ? {} : { revoked }),
         failures: failure?.attempts ?? 0,
       }));
     const { issuerId, ...input } = issued;
@@ -227,7 +232,7 @@ export class IssuingAttempts {
 
   async #issue(
     lease: Lease,
-    history: Pick<IssueRequest, 'previous' | 'previousIssuer' | 'failures'>,
+    history: Pick<IssueRequest, 'previous' | 'previousIssuer' | 'revoked' | 'failures'>,
   ): Promise<Issued> {
     const { clock, names, signal: closeSignal } = this.#tools;
     const limit = new AbortController();

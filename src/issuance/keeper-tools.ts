@@ -30,6 +30,8 @@ export interface KeeperTools {
   readonly waitMs: number;
   /** Asks the issuer. */
   issue(request: IssueRequest): Promise<Issued>;
+  /** Has it revoked. */
+  revoke(credential: Credential, signal: AbortSignal): Promise<void>;
   /** Asks the issuer when to renew; undefined where it has no opinion on any. */
   readonly advise:
     | ((credential: Credential, signal: AbortSignal, issuerId?: string) => Promise<RenewalInfo | undefined>)

@@ -18,7 +18,7 @@ export interface LiveTools {
 export class LiveGeneration {
   readonly #tools: LiveTools;
   #generation: StoredGeneration | undefined;
-  #isForeign = false;
+  #isStandIn = false;
 
   constructor(tools: LiveTools) {
     this.#tools = tools;
@@ -34,9 +34,9 @@ export class LiveGeneration {
     return this.#generation?.issuerId;
   }
 
-  /** What this issuer has issued: a predecessor serves, but is replaced as soon as that can be. */
+  /** What is wanted: a stand-in and what is revoked serve, but are replaced as soon as that can be. */
   get own(): StoredGeneration | undefined {
-    return this.#isForeign ? undefined : this.#generation;
+    return this.#isStandIn || this.#generation?.isRevoked === true ? undefined : this.#generation;
   }
 
   /** Whether it is what the user wants to have, and in date. */
@@ -45,15 +45,15 @@ export class LiveGeneration {
     return own !== undefined && isInDate(own.credential, this.#tools.host.clock.now());
   }
 
-  /** Serves what another issuer has issued. */
-  servePredecessor(generation: StoredGeneration): void {
-    this.#isForeign = true;
+  /** Serves, until there is another one, what another issuer has issued, or the one before a revoked one. */
+  serveStandIn(generation: StoredGeneration): void {
+    this.#isStandIn = true;
     this.#serve(generation, 'loaded');
   }
 
   /** Serves it; the very one that serves already is no change. */
   serve(generation: StoredGeneration, arrival: Arrival): void {
-    this.#isForeign = false;
+    this.#isStandIn = false;
     this.#serve(generation, arrival);
   }
 
@@ -61,8 +61,8 @@ export class LiveGeneration {
     const { names, host, changed } = this.#tools;
     const previous = this.credential;
     const { credential } = generation;
-    if (previous?.id === credential.id) return;
     this.#generation = generation;
+    if (previous?.id === credential.id) return;
     changed(credential);
     host.changed(names);
     host.notify({ type: 'certificate', action, credential, ...(previous === undefined ? {} : { previous }) });

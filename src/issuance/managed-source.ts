@@ -28,6 +28,7 @@ import {
 } from './managed-options.js';
 import { parseNames } from './configured-names.js';
 import { watchStorage } from './storage-changes.js';
+import { nothingToRevoke } from './revocation.js';
 import { StorageProof } from './storage-proof.js';
 
 /** How many certificates one source issues at the same time. */
@@ -46,6 +47,11 @@ export interface ManagedSource extends CertificateSource {
   find(query: SourceQuery): Found | undefined;
   /** Stops managing the certificate for exactly this set of names. What is stored of it stays. */
   unmanage(names: readonly string[]): Promise<void>;
+  /**
+   * Revokes what serves for exactly this name; resolves when another one serves.
+   * @throws {@link TlsmithError} `NAME_NOT_MANAGED`, or what the issuer says
+   */
+  revoke(serverName: string, options: { readonly signal: AbortSignal }): Promise<void>;
   /** Whether a certificate has exactly this name in it. */
   manages(serverName: string): boolean;
 }
@@ -151,6 +157,12 @@ class IssuedSource implements ManagedSource {
   renew(serverName: string, { signal }: { readonly signal: AbortSignal }): Promise<void> | undefined {
     const keeper = this.#byName.get(serverName) ?? this.#byName.get(wildcardOf(serverName) ?? '');
     return keeper?.renew(signal);
+  }
+
+  async revoke(serverName: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    const keeper = this.#byName.get(serverName);
+    if (keeper === undefined) throw nothingToRevoke([serverName]);
+    await keeper.revoke(signal);
   }
 
   manages(serverName: string): boolean {
@@ -275,6 +287,7 @@ class IssuedSource implements ManagedSource {
         await proof.assertWritable();
         return this.#issue(request, host);
       },
+      revoke: async (credential, signal) => issuer.revoke?.(credential, signal),
       advise:
         issuer.renewalInfo === undefined
           ? undefined
@@ -295,7 +308,19 @@ class IssuedSource implements ManagedSource {
       throw error;
     });
     await this.#issuerStart;
+    if (request.revoked !== undefined) await this.#revoke(request.revoked, request.signal, host);
     return issuer.issue(request);
+  }
+
+  /** What cannot be revoked is to be replaced all the same. */
+  async #revoke(credential: Credential, signal: AbortSignal, host: SourceHost): Promise<void> {
+    try {
+      await this.#options.issuer.revoke?.(credential, signal);
+    } catch (error) {
+      const { names } = credential;
+      const text = `The certificate for ${names.join(', ')} was not revoked: ${messageOf(error)}`;
+      host.logger.warn({ names, serialNumber: credential.serialNumber }, text);
+    }
   }
 
   #pickUp(path?: string): void {

@@ -66,6 +66,7 @@ export class OnDemandNames {
         return issuer.issue(request);
       },
       renewalInfo: async (credential, signal, issuerId) => issuer.renewalInfo?.(credential, signal, issuerId),
+      revoke: async (credential, signal) => issuer.revoke?.(credential, signal),
       close: () => issuer.close?.(),
     };
   }
@@ -193,6 +194,7 @@ export function withOnDemand(known: ManagedSource, names: OnDemandNames): Manage
     ready: async (options) => known.ready?.(options),
     reload: async (options) => known.reload?.(options),
     renew: (serverName, options) => known.renew?.(serverName, options),
+    revoke: (serverName, options) => known.revoke(serverName, options),
     close: () => known.close?.(),
     manages: (serverName) => known.manages(serverName),
     manage: (list) => {

@@ -37,7 +37,7 @@ export class Predecessors {
     const stored = await Promise.all(
       issuers.map(async (issuerId) => {
         const { generation } = await new CertificateStore(storage, issuerId, names).read();
-        return generation === undefined ? undefined : { ...generation, issuerId };
+        return generation === undefined || generation.isRevoked ? undefined : { ...generation, issuerId };
       }),
     );
     return stored

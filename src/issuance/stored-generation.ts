@@ -16,6 +16,8 @@ export interface StoredGeneration {
   readonly issuedAt: number;
   /** Who has issued it, if that is not the issuer under whose name it is stored. */
   readonly issuerId?: string;
+  /** Whether it is revoked, or its issuer is being asked to: it serves only until there is another one. */
+  readonly isRevoked?: true;
 }
 
 /** What is written. */
@@ -28,12 +30,16 @@ export interface Generation {
   readonly issuedAt: number;
   /** Who has issued it, if that is not the issuer under whose name it is stored. */
   readonly issuerId?: string;
+  /** Whether it is revoked, or its issuer is being asked to. */
+  readonly isRevoked?: true;
 }
 
 /** The one atomic value for a generation. It holds the private key: storage keeps it from other eyes. */
-export function encodeGeneration({ names, credential, issuedAt, issuerId }: Generation): Uint8Array {
+export function encodeGeneration({ credential, ...facts }: Generation): Uint8Array {
+  const { names, issuedAt, issuerId, isRevoked } = facts;
   const { cert, key } = credential;
-  return new TextEncoder().encode(JSON.stringify({ format: FORMAT, names, cert, key, issuedAt, issuerId }));
+  const record = { format: FORMAT, names, cert, key, issuedAt, issuerId, isRevoked };
+  return new TextEncoder().encode(JSON.stringify(record));
 }
 
 /**
@@ -44,7 +50,7 @@ export function encodeGeneration({ names, credential, issuedAt, issuerId }: Gene
  */
 export function decodeGeneration(bytes: Uint8Array, names: readonly string[]): StoredGeneration {
   const value = parseRecord(bytes);
-  const { format, cert, key, issuedAt, issuerId } = value;
+  const { format, cert, key, issuedAt, issuerId, isRevoked } = value;
   if (format !== FORMAT || typeof cert !== 'string' || typeof key !== 'string') throw corrupt(names);
   const credential = createCredential(
     { cert, key },
@@ -61,6 +67,7 @@ export function decodeGeneration(bytes: Uint8Array, names: readonly string[]): S
     credential,
     issuedAt: typeof issuedAt === 'number' ? issuedAt : credential.notBefore,
     ...(typeof issuerId === 'string' ? { issuerId } : {}),
+    ...(isRevoked === true ? { isRevoked } : {}),
   };
 }
 

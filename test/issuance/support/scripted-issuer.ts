@@ -1,6 +1,6 @@
 /** An issuer that does what a test wrote into its script: issue, fail, hang, or answer with what must not be used. */
 import type { Clock } from '../../../src/clock.js';
-import type { CredentialInput } from '../../../src/credential/credential.js';
+import type { Credential, CredentialInput } from '../../../src/credential/credential.js';
 import type { IssueRequest, Issuer } from '../../../src/issuance/issuer.js';
 import type { CryptoProvider } from '../../../src/x509/crypto-provider.js';
 import { createSelfSignedCertificate } from '../../../src/x509/self-signed-certificate.js';
@@ -44,6 +44,10 @@ export interface ScriptedIssuer extends Issuer {
   readonly life: { started: number; closed: number };
   /** What the next requests get; after that, certificates. */
   readonly script: Step[];
+  /** What it was asked to revoke, in order, and did not refuse. */
+  readonly revoked: Credential[];
+  /** What revocations are rejected with, or wait for, if anything. */
+  revocationFault: Error | Promise<void> | undefined;
   /** What requests for this first name get, always. */
   readonly always: Map<string, Step>;
   /** Lets those go on that wait. */
@@ -60,6 +64,13 @@ export function scriptedIssuer(options: ScriptedIssuerOptions): ScriptedIssuer {
     life: { started: 0, closed: 0 },
     script: [],
     always: new Map(),
+    revoked: [],
+    revocationFault: undefined,
+    revoke: async (credential) => {
+      if (issuer.revocationFault instanceof Error) throw issuer.revocationFault;
+      issuer.revoked.push(credential);
+      await issuer.revocationFault;
+    },
     release: () => {
       for (const go of waiting.splice(0)) go();
     },

@@ -1,5 +1,5 @@
 // A server with acme() in a process of its own, or `workers` of them in a cluster. Tells in lines of JSON what happens;
-// takes `manage <name>`, `renew <name>` and `close` as lines.
+// takes `manage <name>`, `renew <name>`, `revoke <name>` and `close` as lines.
 import cluster from 'node:cluster';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -79,6 +79,7 @@ async function serve(): Promise<void> {
     const [command, name = ''] = line.split(' ');
     if (command === 'manage') void source.manage(name);
     if (command === 'renew') void secure.renew(name).catch(() => undefined);
+    if (command === 'revoke') void source.revoke(name).catch(() => undefined);
     if (command === 'close') void secure.close({ graceMs: 0 }).then(() => process.exit(0));
   };
   process.on('message', obey);
