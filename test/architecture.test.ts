@@ -22,7 +22,7 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
   files: ['clock', 'credential/', 'diagnosis/inspect', 'errors'],
   sources: [...COMMON, 'credential/', 'diagnosis/inspect', 'files/', 'storage/storage'],
   // Speaks to certificate authorities; knows keys and certificates to be made, and how challenges are shown.
-  acme: [...COMMON, 'credential/', 'sources/certificate-source', 'storage/storage', 'x509/'],
+  acme: [...COMMON, 'address-list', 'credential/', 'sources/certificate-source', 'storage/storage', 'x509/'],
   // Of the sources the interface only: no handshake knows where a certificate came from.
   handshake: [...COMMON, 'credential/', 'sources/certificate-source'],
   issuance: [

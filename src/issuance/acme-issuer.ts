@@ -9,6 +9,7 @@ import { obtainCertificate } from '../acme/certificate-order.js';
 import { type ChallengeFailure, describeFailure } from '../acme/challenge-plan.js';
 import { type AcmeClient, isAccountMissing } from '../acme/client.js';
 import { OrderRecords } from '../acme/order-record.js';
+import { assertOrderable } from '../acme/private-name.js';
 import { chooseProfile, type ProfileWish } from '../acme/profile.js';
 import { dnsSolver } from '../acme/dns-solver.js';
 import type { DnsSolver } from '../acme/dns01.js';
@@ -138,7 +139,8 @@ class OrderingIssuer implements AcmeIssuer {
 
   async #order(request: IssueRequest): Promise<CredentialInput> {
     const { names, previous, signal, lease } = request;
-    const { host, keyType, storage, preferredChain, lifetimeMs } = this.#options;
+    const { host, keyType, storage, preferredChain, lifetimeMs, directoryUrl } = this.#options;
+    assertOrderable(names, directoryUrl);
     const segment = certificateSegment(names);
     const { orderUrl, ...credential } = await obtainCertificate(
       {

@@ -1,0 +1,57 @@
+// Names that no public authority can certify: none is asked, and an authority of one's own is.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Agent } from 'node:https';
+import { type Pebble, startPebble } from '../support/pebble.js';
+import { acmePage, acmeServer, acmeServing, HOST } from './support/acme-server.js';
+import { closesAfterEach } from './support/cleanup.js';
+
+jest.setTimeout(60_000);
+
+const keep = closesAfterEach();
+let pebble: Pebble;
+
+beforeAll(async () => {
+  pebble = await startPebble();
+});
+
+afterAll(async () => {
+  await pebble.stop();
+});
+
+/** Counts what it is asked for, and connects nowhere. */
+class NoAgent extends Agent {
+  asked = 0;
+  override createConnection(): never {
+    this.asked += 1;
+    throw new Error('There is no network here.');
+  }
+}
+
+describe('A private name', () => {
+  it('is not ordered from a public authority, which nobody connects to', async () => {
+    const agent = new NoAgent();
+    const { secure, failed } = acmeServer({
+      ...{ pebble, keep },
+      options: { domains: 'db.internal, localhost, 192.168.1.4', directoryUrl: 'letsencrypt', agent },
+    });
+    await secure.listen({ port: 0, host: HOST });
+    await expect(secure.ready()).rejects.toMatchObject({
+      code: 'ACME_IDENTIFIER_REJECTED',
+      isPermanent: true,
+    });
+    await expect(secure.renew('192.168.1.4')).rejects.toMatchObject({ code: 'ACME_IDENTIFIER_REJECTED' });
+    expect(new Set(failed.map(({ error }) => error.code))).toEqual(new Set(['ACME_IDENTIFIER_REJECTED']));
+    const states = secure.status().certificates;
+    expect(states.map(({ lastError }) => lastError?.code)).toEqual(Array(3).fill('ACME_IDENTIFIER_REJECTED'));
+    expect(states.every(({ nextAttempt }) => Date.parse(nextAttempt ?? '') > Date.now())).toBe(true);
+    expect(agent.asked).toBe(0);
+    agent.destroy();
+  });
+
+  it('is ordered from an authority of one’s own', async () => {
+    const { secure, failed } = await acmeServing({ pebble, keep, options: { domains: 'db.internal' } });
+    await secure.ready();
+    expect(await acmePage(pebble, 'db.internal')).toMatchObject({ status: 200, names: 'DNS:db.internal' });
+    expect(failed).toEqual([]);
+  });
+});
