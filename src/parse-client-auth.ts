@@ -16,15 +16,20 @@ const KNOWN_OPTIONS: readonly (keyof ClientAuthOptions)[] = [
   'allow',
 ];
 
+/** In `ca`: what the operating system trusts. */
+const SYSTEM = 'system';
+
 /** @throws `TypeError` naming the option that is misused */
 export function parseClientAuth(options: ClientAuthOptions, option: string): ClientAuthSettings {
   if (!isRecord(options)) throw invalid(option, 'an object, such as { mode, caFile }');
   assertKnownOptions('createSecureServer', options, { known: KNOWN_OPTIONS, prefix: `${option}.` });
   const { allow } = options;
   if (allow !== undefined && typeof allow !== 'function') throw invalid(`${option}.allow`, 'a function');
+  const ca = listOf(options.ca, isInput, `${option}.ca`);
   const settings: ClientAuthSettings = {
     isRequired: parseMode(options.mode, option) === 'require',
-    ca: listOf(options.ca, isInput, `${option}.ca`),
+    ca: ca.filter((authority) => authority !== SYSTEM),
+    trustsSystem: ca.includes(SYSTEM),
     caFiles: listOf(options.caFile, isText, `${option}.caFile`),
     crl: listOf(options.crl, isInput, `${option}.crl`),
     crlFiles: listOf(options.crlFile, isText, `${option}.crlFile`),
@@ -42,10 +47,10 @@ function parseMode(mode: ClientAuthOptions['mode'], option: string): ClientAuthO
 
 /** Half a setting must not look like a whole one. */
 function assertTrust(
-  { isRequired, ca, caFiles, crl, crlFiles, allow }: ClientAuthSettings,
+  { isRequired, ca, trustsSystem, caFiles, crl, crlFiles, allow }: ClientAuthSettings,
   option: string,
 ): void {
-  if (ca.length + caFiles.length > 0) return;
+  if (trustsSystem || ca.length + caFiles.length > 0) return;
   if (isRequired)
     throw invalid(`${option}.ca`, "given, or `caFile`, with mode 'require': nobody could come in");
   if (crl.length + crlFiles.length > 0)
@@ -67,7 +72,9 @@ function listOf<Value>(
   if (list.length > 0 && list.every(isOne)) return list;
   throw invalid(
     option,
-    option.endsWith('File') ? 'the path of a file, or several' : 'PEM or DER, or several of them',
+    option.endsWith('File')
+      ? 'the path of a file, or several'
+      : `PEM or DER, or several of them${option.endsWith('.ca') ? ", or 'system'" : ''}`,
   );
 }
 

@@ -69,6 +69,7 @@ describe('createSecureServer', () => {
     ['clientAuth.ca', { clientAuth: { mode: 'require', ca: '' } }],
     ['clientAuth.ca', { clientAuth: { mode: 'require', ca: [] } }],
     ['clientAuth.ca', { clientAuth: { mode: 'require', ca: 7 } }],
+    ['clientAuth.ca', { clientAuth: { mode: 'require', ca: ['system', ''] } }],
     ['clientAuth.caFile', { clientAuth: { mode: 'require', caFile: [''] } }],
     ['clientAuth.crl', { clientAuth: { mode: 'request', crl: 'x' } }],
     ['clientAuth.crlFile', { clientAuth: { mode: 'request', ca: 'x', crlFile: 7 } }],

@@ -11,7 +11,11 @@ export interface ClientAuthOptions {
    * `req.socket.authorized` says whether it verifies.
    */
   readonly mode: 'request' | 'require';
-  /** The authorities whose clients are accepted; PEM, several in one text or as an array. Nobody else is trusted. */
+  /**
+   * The authorities whose clients are accepted; PEM, several in one text or as an array. Nobody else is trusted.
+   * `'system'`, alone or in the array, is those that the operating system trusts, public ones among them, so that `allow`
+   * should say who is meant; it needs Node 22.15 or 24, and `start()` rejects with `CLIENT_CA_SYSTEM_UNAVAILABLE` elsewhere.
+   */
   readonly ca?: CertificateInput | readonly CertificateInput[];
   /** The same in one file or several; read again when they change. */
   readonly caFile?: string | readonly string[];
@@ -30,6 +34,7 @@ export interface ClientAuthOptions {
 export interface ClientAuthSettings {
   readonly isRequired: boolean;
   readonly ca: readonly CertificateInput[];
+  readonly trustsSystem: boolean;
   readonly caFiles: readonly string[];
   readonly crl: readonly CertificateInput[];
   readonly crlFiles: readonly string[];

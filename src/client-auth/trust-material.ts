@@ -6,6 +6,7 @@ import { messageOf, TlsmithError } from '../errors.js';
 import { readPairFile } from '../files/read-pair-file.js';
 import type { ClientTrust } from '../handshake/policies.js';
 import type { CertificateInput, ClientAuthSettings } from './client-auth-options.js';
+import { systemAuthorities } from './system-authorities.js';
 
 // Node reads the first list of a PEM text and passes over the others, so they are given one by one.
 const CRL = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g;
@@ -13,15 +14,20 @@ const SEQUENCE = 0x30;
 
 /**
  * Reads all that the settings name.
- * @throws {@link TlsmithError} for a file that cannot be read, or holds no certificate or no list, or a damaged one
+ * @throws {@link TlsmithError} for a file that cannot be read, or holds no certificate or no list, or a damaged one, and
+ * for the authorities of a system that cannot be read
  */
-export async function readTrust({ ca, caFiles, crl, crlFiles }: ClientAuthSettings): Promise<ClientTrust> {
+export async function readTrust(settings: ClientAuthSettings): Promise<ClientTrust> {
+  const { ca, trustsSystem, caFiles, crl, crlFiles } = settings;
   const [authorities, lists] = await Promise.all([
     Promise.all(caFiles.map((path) => readFile(path, 'Client CA file'))),
     Promise.all(crlFiles.map((path) => readFile(path, 'CRL file'))),
   ]);
   return {
-    ca: [...inline(ca, '`clientAuth.ca`'), ...authorities].flatMap(certificatesIn),
+    ca: [
+      ...[...inline(ca, '`clientAuth.ca`'), ...authorities].flatMap(certificatesIn),
+      ...(trustsSystem ? systemAuthorities() : []),
+    ],
     crl: [...inline(crl, '`clientAuth.crl`'), ...lists].flatMap(listsIn),
   };
 }

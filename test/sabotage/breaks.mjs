@@ -2405,6 +2405,22 @@ export const breaks = [
     testName: 'counts all who spend at the same time',
   },
   {
+    name: 'clientAuth: the trust store of the system is not read, and nobody says so',
+    file: 'src/client-auth/trust-material.ts',
+    find: 'trustsSystem ? systemAuthorities() : []',
+    replace: 'trustsSystem ? [] : []',
+    test: 'test/end-to-end/system-trust.test.ts',
+    testName: 'elsewhere start\\(\\) says which Node can',
+  },
+  {
+    name: 'clientAuth: an empty trust store is taken for one',
+    file: 'src/client-auth/system-authorities.ts',
+    find: 'if (authorities.length > 0) return authorities;',
+    replace: 'if (authorities.length >= 0) return authorities;',
+    test: 'test/client-auth/system-authorities.test.ts',
+    testName: 'that are none are refused',
+  },
+  {
     name: 'clientAuth: who is let in with a useless certificate is not told of',
     file: 'src/application/frontend.ts',
     find: '      this.#tellOfUnauthorized(socket);\n',
