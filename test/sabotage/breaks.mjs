@@ -1,5 +1,6 @@
 // Ways to break the library, each with the test that has to notice. `find` occurs exactly once in `file`; `test`
-// is a pattern for the path of the test file, `testName` one for the full name of a test in it.
+// is a pattern for the path of the test file, `testName` one for the full name of a test in it. `fromNode`: it shows with
+// this major version of Node and later ones only.
 export const breaks = [
   {
     name: 'a key that belongs to another certificate is accepted',
@@ -2403,6 +2404,23 @@ export const breaks = [
     replace: '{}',
     test: 'test/issuance/order-budget.test.ts',
     testName: 'counts all who spend at the same time',
+  },
+  {
+    name: 'groups: the post-quantum one is not the first',
+    file: 'src/handshake/tls-settings.ts',
+    find: "[POST_QUANTUM_GROUP, 'X25519', 'prime256v1', 'secp384r1']",
+    replace: "['X25519', POST_QUANTUM_GROUP, 'prime256v1', 'secp384r1']",
+    fromNode: 22,
+    test: 'test/end-to-end/key-agreement.test.ts',
+    testName: 'make it the post-quantum one with',
+  },
+  {
+    name: 'groups: those that this Node lacks are not left out',
+    file: 'src/handshake/tls-settings.ts',
+    find: '(group) => refusalOfContext({ ecdhCurve: group }) === undefined,',
+    replace: '() => true,',
+    test: 'test/end-to-end/key-agreement.test.ts',
+    testName: 'begin with the post-quantum one, where this Node has it',
   },
   {
     name: 'clientAuth: the trust store of the system is not read, and nobody says so',

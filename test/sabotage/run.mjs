@@ -19,7 +19,11 @@ const { values, positionals } = parseArgs({
   options: { 'tests-passed': { type: 'boolean' } },
   allowPositionals: true,
 });
-const chosen = breaks.filter(({ name }) => new RegExp(positionals[0] ?? '').test(name));
+const major = Number(process.versions.node.split('.')[0]);
+const matching = breaks.filter(({ name }) => new RegExp(positionals[0] ?? '').test(name));
+const chosen = matching.filter(({ fromNode = 0 }) => fromNode <= major);
+for (const { name, fromNode } of matching)
+  if (fromNode > major) console.log(`left    ${name}: shows from Node ${fromNode} on`);
 const folder = await mkdtemp(join(tmpdir(), 'tlsmith-sabotage-'));
 try {
   const copies = await Promise.all(Array.from({ length: COPIES }, (_, index) => copyCheckout(String(index))));

@@ -1,5 +1,6 @@
 // The ClientHello reader under spoiled hellos.
 import { importSource } from './bundle.mjs';
+import { corpus } from './corpus.mjs';
 import { fragmented, messageOf, mutated, noise, segments } from './mutations.mjs';
 import { realHellos } from './real-hellos.mjs';
 import { referenceFacts } from './reference-hello.mjs';
@@ -14,7 +15,7 @@ const KEY_NAME = Buffer.alloc(16, 7);
 export async function helloFuzz(random) {
   const { ClientHelloReader, wholeHello } = await importSource('handshake/client-hello.ts');
   const hellos = await realHellos();
-  const flights = hellos.map(({ bytes }) => bytes);
+  const flights = [...hellos.map(({ bytes }) => bytes), ...corpus('client-hello')];
 
   const read = (chunks) => {
     const reader = new ClientHelloReader();
