@@ -15,7 +15,7 @@ export const title = 'fuzz: everything that reads what strangers send, and what 
 
 const INPUTS = 10_000_000;
 const LONGEST_MS = 3_600_000;
-const INPUTS_IN_A_TURN = 200_000;
+const INPUTS_IN_A_TURN = 500_000;
 /** Keeps the seeds of turns apart. */
 const STRIDE = 0x9e3779b9;
 
@@ -33,7 +33,7 @@ export async function run({ seed, size = INPUTS, from = 0 }) {
     for (const [name, prepare, share] of FUZZERS) {
       const judge = await prepare(new Random((seed + turn * STRIDE) >>> 0), { entry });
       const began = performance.now();
-      const inputs = Math.ceil(Math.min(INPUTS_IN_A_TURN, size) * share);
+      const inputs = Math.ceil(Math.min(INPUTS_IN_A_TURN, size) * share.soak);
       const outcome = await runFuzz(judge, { inputs, longestMs: Math.max(1_000, end - began) });
       add(sums.get(name), outcome, performance.now() - began);
       done += outcome.done;

@@ -10,11 +10,23 @@ export async function runFuzz(judge, { inputs, longestMs }) {
   const outcome = { done: 0, failed: 0, failures: [], kinds: new Map(), slowestMs: 0, growthBytes: 0 };
   const start = performance.now();
   const isOver = () => outcome.done >= inputs || performance.now() - start > longestMs;
+  // What is thrown is caught here: where it came from is only asked when it is repeated by its seed.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  let heapBefore;
   try {
-    if (judge.close === undefined) await runSync(judge, { inputs, outcome, isOver });
-    else
-      await Promise.all(Array.from({ length: AT_ONCE }, () => runAsync(judge, { inputs, outcome, isOver })));
+    while (!isOver()) {
+      const end = Math.min(inputs, outcome.done + INPUTS_BETWEEN_CHECKS);
+      if (judge.close === undefined) runSync(judge, { end, outcome, isOver });
+      else
+        await Promise.all(Array.from({ length: AT_ONCE }, () => runAsync(judge, { end, outcome, isOver })));
+      await new Promise((resolve) => setImmediate(resolve));
+      const held = heldBytes();
+      heapBefore ??= held;
+      outcome.growthBytes = Math.max(outcome.growthBytes, held - heapBefore);
+    }
   } finally {
+    Error.stackTraceLimit = stackTraceLimit;
     await judge.close?.();
   }
   outcome.rate = (outcome.done / (performance.now() - start)) * 1000;
@@ -23,28 +35,20 @@ export async function runFuzz(judge, { inputs, longestMs }) {
   return outcome;
 }
 
-async function runSync(judge, { inputs, outcome, isOver }) {
-  let heapBefore;
-  while (!isOver()) {
-    const end = Math.min(inputs, outcome.done + INPUTS_BETWEEN_CHECKS);
-    for (; outcome.done < end && !(outcome.done % 1_000 === 0 && isOver()); outcome.done += 1) {
-      const began = performance.now();
-      try {
-        count(outcome, judge());
-      } catch (error) {
-        fail(outcome, error);
-      }
-      outcome.slowestMs = Math.max(outcome.slowestMs, performance.now() - began);
+function runSync(judge, { end, outcome, isOver }) {
+  for (; outcome.done < end && !(outcome.done % 1_000 === 0 && isOver()); outcome.done += 1) {
+    const began = performance.now();
+    try {
+      count(outcome, judge());
+    } catch (error) {
+      fail(outcome, error);
     }
-    await new Promise((resolve) => setImmediate(resolve));
-    const held = heldBytes();
-    heapBefore ??= held;
-    outcome.growthBytes = Math.max(outcome.growthBytes, held - heapBefore);
+    outcome.slowestMs = Math.max(outcome.slowestMs, performance.now() - began);
   }
 }
 
-async function runAsync(judge, { inputs, outcome, isOver }) {
-  while (!isOver() && outcome.done < inputs) {
+async function runAsync(judge, { end, outcome, isOver }) {
+  while (outcome.done < end && !isOver()) {
     outcome.done += 1;
     const began = performance.now();
     try {
