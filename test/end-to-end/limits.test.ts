@@ -1,9 +1,12 @@
 // What bounds strangers who begin and do not go on: numbers, deadlines, and no renegotiation.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createSecureServer as createHttp2Server } from 'node:http2';
+import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { createSecureServer, pemPair, type SecureServer } from '../../src/index.js';
+import { createServer as createTlsServer } from 'node:tls';
+import { type AttachableServer, createSecureServer, pemPair, type SecureServer } from '../../src/index.js';
 import { HELLO_TIMEOUT_MS } from '../../src/handshake/hello-phase.js';
 import { MOST_UNSECURED_OF_AN_ADDRESS } from '../../src/handshake/unsecured-connections.js';
 import { testCa, type TestCa } from '../support/certificates.js';
@@ -132,4 +135,60 @@ describe('a renegotiation', () => {
     }
     expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
+
+  it('is refused in a storm of them, and a client beside it has its page', async () => {
+    const storm = Array.from({ length: 50 }, async () => renegotiated(port));
+    const beside = nodeHttps({ port, host: 'a.test', caPem: ca.rootPem });
+    expect(await Promise.all(storm)).toEqual(storm.map(() => 'refused'));
+    expect(await beside).toMatchObject({ body: 'page' });
+  });
+
+  const page = (_request: unknown, response: { end(text: string): unknown }): void => {
+    response.end('page');
+  };
+
+  it.each<readonly [string, () => AttachableServer]>([
+    ['http.Server', () => createHttpServer(page)],
+    ['https.Server', () => createHttpsServer(page)],
+    ['Http2SecureServer', () => createHttp2Server({ allowHTTP1: true }, page)],
+    ['tls.Server', () => createTlsServer((socket) => socket.pipe(socket))],
+  ])('is refused in front of an attached %s, too', async (_, create) => {
+    const attached = create();
+    const own = createSecureServer({
+      sources: pemPair(await ca.issue({ names: ['a.test'] })),
+      logger: false,
+    });
+    keep(own).attach(attached);
+    attached.listen(0, '127.0.0.1');
+    await once(attached, 'listening');
+    expect(await renegotiated(portOf(attached))).toBe('refused');
+  });
+
+  it('is refused by a server with tlsOptions, too', async () => {
+    const server = createHttpsServer(secure.tlsOptions, page).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    expect(await renegotiated(portOf(server))).toBe('refused');
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  });
+
+  /** What comes of it when a client asks for another handshake on its connection. */
+  async function renegotiated(target: number): Promise<'agreed' | 'refused'> {
+    const client = await tls(target, { ca: ca.rootPem, maxVersion: 'TLSv1.2' });
+    try {
+      return await new Promise((resolve) => {
+        for (const event of ['error', 'close']) {
+          client.once(event, () => {
+            resolve('refused');
+          });
+        }
+        client.renegotiate({ rejectUnauthorized: false }, (error) => {
+          resolve(error === null ? 'agreed' : 'refused');
+        });
+      });
+    } finally {
+      client.destroy();
+    }
+  }
 });
