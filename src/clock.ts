@@ -26,16 +26,22 @@ export const systemClock: Clock = {
 /** The longest single wait; one hour, so that a changed clock is noticed within it. */
 const LONGEST_WAIT_MS = 3_600_000;
 
+/** Timers may be as much too early. */
+const EARLY_MS = 1;
+
 /**
- * Calls `callback` once the clock reads `instant` (milliseconds since the epoch) or later.
+ * Calls `callback` once the clock reads `instant` (milliseconds since the epoch) or later, or once it has waited for as
+ * long as that was away: whoever sets the clock back by hours does not make everything wait for hours.
  * @returns a function that cancels it
  */
 export function alarm(clock: Clock, instant: number, callback: () => void): () => void {
   let handle: unknown;
+  let leftMs = Math.max(instant - clock.now(), 0) + EARLY_MS;
   const arm = (): void => {
-    const waitMs = Math.min(Math.max(instant - clock.now(), 0), LONGEST_WAIT_MS);
+    const waitMs = Math.min(Math.max(instant - clock.now(), 0), leftMs, LONGEST_WAIT_MS);
     handle = clock.setTimeout(() => {
-      if (clock.now() >= instant) callback();
+      leftMs -= waitMs;
+      if (clock.now() >= instant || leftMs <= 0) callback();
       else arm();
     }, waitMs);
   };
