@@ -3343,4 +3343,28 @@ export const breaks = [
     test: 'test/clock.test.ts',
     testName: 'within the hour when the clock has passed',
   },
+  {
+    name: 'folders: a poll takes every certificate on a local disk for unchanged',
+    file: 'src/sources/directory/file-stamp.ts',
+    find: 'return stamps.startsWith(`${stampNow(path)}|`);',
+    replace: 'return stamps.startsWith(`${stampNow(path)}|`) || stamps.length > 0;',
+    test: 'test/sources/directory/unchanged-certificates.test.ts',
+    testName: 'of pairs on a local file system those whose certificate was',
+  },
+  {
+    name: 'folders: a poll takes every certificate elsewhere for unchanged',
+    file: 'src/sources/directory/file-stamp.ts',
+    find: 'answered(stamps.startsWith(`${error === null',
+    replace: 'answered(stamps.length > 0 || stamps.startsWith(`${error === null',
+    test: 'test/sources/directory/unchanged-certificates.test.ts',
+    testName: 'of pairs on a other file system those whose certificate was',
+  },
+  {
+    name: 'folders: every file system counts as a local disk',
+    file: 'src/sources/directory/local-disk.ts',
+    find: 'LOCAL_FILE_SYSTEMS.has((await statfs(folder)).type)',
+    replace: '(await statfs(folder)).type > 0',
+    test: 'test/sources/directory/unchanged-certificates.test.ts',
+    testName: 'is not on a local disk',
+  },
 ];

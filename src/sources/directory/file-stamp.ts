@@ -2,7 +2,7 @@
  * What tells a file from the one before, cheaply: a folder of 10,000 pairs is 20,000 of them at every look. (The
  * signature of file-signature.ts is more exact to the nanosecond and costs five times as much.)
  */
-import { stat, type Stats } from 'node:fs';
+import { stat, type Stats, statSync } from 'node:fs';
 import { codeOf } from '../../errors.js';
 
 /** Kernels stamp files with the time of their last tick; what has just changed may change again within it. */
@@ -29,6 +29,26 @@ export function sameStamp(path: string, stamps: string, answered: (isSame: boole
   stat(path, (error, stats) => {
     answered(stamps.startsWith(`${error === null ? stampFrom(stats) : stampOfError(error)}|`));
   });
+}
+
+/** The same at once, for files on a local disk. */
+export function sameStampNow(path: string, stamps: string): boolean {
+  return stamps.startsWith(`${stampNow(path)}|`);
+}
+
+/** What the stamps of all files on the same device begin with; nothing when there was no file. */
+export function deviceOf(stamp: string): string {
+  return stamp.slice(0, stamp.indexOf('.') + 1);
+}
+
+/** {@link stampOf} at once, for files on a local disk. */
+export function stampNow(path: string): string {
+  try {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    return stats === undefined ? MISSING : stampFrom(stats);
+  } catch (error) {
+    return stampOfError(error);
+  }
 }
 
 function stampOfError(error: unknown): string {

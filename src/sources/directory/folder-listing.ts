@@ -6,7 +6,8 @@ import type { Dirent } from 'node:fs';
 import { opendir, readlink, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isPart, type PairNames, pairsIn } from './layouts.js';
-import { stampOf } from './file-stamp.js';
+import { deviceOf, stampOf } from './file-stamp.js';
+import { isOnLocalDisk } from './local-disk.js';
 import { forEachLimited, type Slices } from './slices.js';
 
 const DEEPEST = 2;
@@ -29,6 +30,8 @@ export interface ListedFolder {
 interface Listing extends ListedFolder {
   readonly stamp: string;
   readonly folders: readonly SubFolder[];
+  /** What the stamps of files on its disk begin with, if that is a disk of this machine. */
+  readonly localDevice?: string;
 }
 
 interface SubFolder {
@@ -120,6 +123,7 @@ const LOOKED_AT_EVERY_SECOND = 100;
 /** So many names come from the system at a time: fewer are slower. */
 const NAMES_AT_ONCE = 2_048;
 const NAMES_BETWEEN_BREATHS = 256;
+        ...((await isOnLocalDisk(path)) ? { localDevice: deviceOf(stamp) } : {}),
 
 interface Content {
   /** What has a part in pairs by its name. */
