@@ -1,6 +1,5 @@
 /** A file of a pair as it was read: its content and, from the same open file, whose it is and who may read it. */
-import type { Stats } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { close, fstat, open, read, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
 import { isTlsmithError, TlsmithError } from '../errors.js';
 import { fileError } from './file-errors.js';
@@ -37,11 +36,11 @@ export async function readPairFile(
   const path = resolve(givenPath);
   try {
     const location = await locate(path);
-    const file = await open(location);
+    const file = await opened(location);
     try {
-      return { path, location, bytes: await readWhole(file, `${role} ${path}`), stats: await file.stat() };
+      return { path, location, ...(await readWhole(file, `${role} ${path}`)) };
     } finally {
-      await file.close();
+      await closed(file);
     }
   } catch (error) {
     throw isTlsmithError(error) ? error : await fileError(error, path, role);
@@ -52,19 +51,21 @@ function asGiven(path: string): Promise<string> {
   return Promise.resolve(path);
 }
 
-/** By pieces, because a pipe says nothing about its length. */
-async function readWhole(file: FileHandle, origin: string): Promise<Buffer> {
-  const { size } = await file.stat();
+/** By pieces, because a pipe says nothing about its length. Of an ordinary file a piece that is not full is the last. */
+async function readWhole(file: number, origin: string): Promise<{ bytes: Buffer; stats: Stats }> {
+  const stats = await statOf(file);
+  const { size } = stats;
   if (size > LARGEST_BYTES) throw tooLarge(origin);
   const pieces: Buffer[] = [];
   let length = 0;
   for (;;) {
     const piece = Buffer.alloc(Math.max(4_096, size - length + 1));
-    const { bytesRead } = await file.read(piece, 0, piece.length, null);
-    if (bytesRead === 0) return Buffer.concat(pieces);
-    length += bytesRead;
+    const byteCount = await readInto(piece, file);
+    length += byteCount;
     if (length > LARGEST_BYTES) throw tooLarge(origin);
-    pieces.push(piece.subarray(0, bytesRead));
+    pieces.push(piece.subarray(0, byteCount));
+    if (byteCount === 0 || (stats.isFile() && byteCount < piece.length))
+      return { bytes: Buffer.concat(pieces), stats };
   }
 }
 
@@ -76,4 +77,42 @@ function tooLarge(origin: string): TlsmithError {
       hint: 'Give the file with the certificate or key itself; trust stores and archives are not read.',
     },
   );
+}
+
+// A client waits for two of these files, and each step by a FileHandle would cost as much again as the system takes.
+
+function opened(path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    open(path, 'r', (error, file) => {
+      if (error === null) resolve(file);
+      else reject(error);
+    });
+  });
+}
+
+function statOf(file: number): Promise<Stats> {
+  return new Promise((resolve, reject) => {
+    fstat(file, (error, stats) => {
+      if (error === null) resolve(stats);
+      else reject(error);
+    });
+  });
+}
+
+function readInto(buffer: Buffer, file: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(file, buffer, 0, buffer.length, null, (error, byteCount) => {
+      if (error === null) resolve(byteCount);
+      else reject(error);
+    });
+  });
+}
+
+/** What was only read cannot be lost by closing it. */
+function closed(file: number): Promise<void> {
+  return new Promise((resolve) => {
+    close(file, () => {
+      resolve();
+    });
+  });
 }

@@ -3367,4 +3367,20 @@ export const breaks = [
     test: 'test/sources/directory/unchanged-certificates.test.ts',
     testName: 'is not on a local disk',
   },
+  {
+    name: 'folders: pairs are examined while clients keep coming',
+    file: 'src/sources/directory/later-examinations.ts',
+    find: 'if (this.#timer === undefined) this.#waitsSince = now;',
+    replace: 'if (this.#timer !== undefined) return;',
+    test: 'test/sources/directory/later-examinations.test.ts',
+    testName: 'is put off while clients keep coming',
+  },
+  {
+    name: 'folders: clients that keep coming put an examination off for ever',
+    file: 'src/sources/directory/later-examinations.ts',
+    find: 'const LONGEST_DELAY_MS = 3_000;',
+    replace: 'const LONGEST_DELAY_MS = 3_000_000;',
+    test: 'test/sources/directory/later-examinations.test.ts',
+    testName: 'is put off while clients keep coming',
+  },
 ];

@@ -4,14 +4,17 @@
  */
 import type { Clock } from '../../clock.js';
 
-/** Long enough for the handshake to be over. */
+/** Long enough for the handshake to be over. Whoever comes next puts it off again: his handshake would wait for it. */
 const DELAY_MS = 100;
+/** Clients may never stop coming. */
+const LONGEST_DELAY_MS = 3_000;
 
 /** Examines one pair after the other, with turns of the event loop in between. */
 export class LaterExaminations {
   readonly #clock: Clock;
   readonly #waiting = new Map<object, () => Promise<void>>();
   #timer: unknown;
+  #waitsSince = 0;
   #running: Promise<void> | undefined;
 
   constructor(clock: Clock) {
@@ -21,7 +24,7 @@ export class LaterExaminations {
   /** Examines a pair in a moment, unless it is asked for anew until then; `examine` must not reject. */
   add(pair: object, examine: () => Promise<void>): void {
     this.#waiting.set(pair, examine);
-    if (this.#running === undefined) this.#timer ??= this.#clock.setTimeout(this.#begin, DELAY_MS);
+    if (this.#running === undefined) this.#putOff();
   }
 
   /** Examines at once what waits. Resolves when nothing does. */
@@ -35,6 +38,15 @@ export class LaterExaminations {
   async close(): Promise<void> {
     this.#waiting.clear();
     await this.settled();
+  }
+
+  #putOff(): void {
+    const now = this.#clock.now();
+    if (this.#timer === undefined) this.#waitsSince = now;
+    // Also when the clock has been set.
+    else if (Math.abs(now - this.#waitsSince) > LONGEST_DELAY_MS - DELAY_MS) return;
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = this.#clock.setTimeout(this.#begin, DELAY_MS);
   }
 
   readonly #begin = (): void => {

@@ -3,7 +3,7 @@ import { codeOf, TlsmithError } from '../../errors.js';
 import { type ProvenPair, provePair } from '../../files/load-pair.js';
 import { readPair } from '../../files/pair-material.js';
 import { readPairFile } from '../../files/read-pair-file.js';
-import { MISSING, SPECIAL, stampOf } from './file-stamp.js';
+import { MISSING, SPECIAL, stampNow, stampOf } from './file-stamp.js';
 import { snapshotLocator } from './folder-listing.js';
 import type { PairEntry } from './pair-entry.js';
 import type { PassphraseReading } from './passphrase.js';
@@ -12,13 +12,24 @@ import type { PassphraseReading } from './passphrase.js';
 const SNAPSHOTS = 3;
 
 /** The state of all files of a pair. */
-export async function stampOfEntry({ certFile, keyFile, chainFile }: PairEntry): Promise<string> {
+export async function stampOfEntry(entry: PairEntry): Promise<string> {
+  const { certFile, keyFile, chainFile } = entry;
+  if (wasOnLocalDisk(entry)) {
+    const parts = [certFile, certFile === keyFile ? undefined : keyFile, chainFile];
+    return parts.map((path) => (path === undefined ? '' : stampNow(path))).join('|');
+  }
   const [cert, key, chain] = await Promise.all([
     stampOf(certFile),
     certFile === keyFile ? '' : stampOf(keyFile),
     chainFile === undefined ? '' : stampOf(chainFile),
   ]);
   return [cert, key, chain].join('|');
+}
+
+/** Whether all files of the pair were on a disk of this machine when they were looked at last. */
+function wasOnLocalDisk({ stamp, folder: { localDevice } }: PairEntry): boolean {
+  if (stamp === undefined || localDevice === undefined) return false;
+  return stamp.split('|').every((part) => part === '' || part.startsWith(localDevice));
 }
 
 /** Finds out whether a certificate without a key file has its key beside it in its own; a missing file has none. */

@@ -15,6 +15,19 @@ describe('the examination of pairs that a client has waited for', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('is put off while clients keep coming, for three seconds', async () => {
+    const { clock, examined, add, later } = scene();
+    for (let pair = 0; pair < 50; pair += 1) {
+      add(`${pair}`);
+      await clock.advance(60);
+      if (pair < 48) expect(examined).toEqual([]);
+    }
+    expect(examined[0]).toBe('0 begins');
+    await later.settled();
+    expect(examined).toHaveLength(100);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('is that of the newest load', async () => {
     const { later, examined, add } = scene();
     const entry = {};
