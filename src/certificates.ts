@@ -14,7 +14,7 @@ import { type AtHand, KeyAlternatives } from './key-alternatives.js';
 import { ObservedResolver } from './observed-resolver.js';
 import { PublicName } from './public-name.js';
 import { assertNoFindings, SourceSet, type SourceSurroundings } from './source-set.js';
-import { credentialsOf, knowsAll, managedOf, unloadedOf } from './source-readings.js';
+import { credentialsOf, knowsAll, lookedFor, managedOf, unloadedOf } from './source-readings.js';
 import { type CertificateSource, nameOfSource } from './sources/certificate-source.js';
 import { type CertificateStatus, certificatesOf } from './status.js';
 
@@ -45,8 +45,10 @@ export class Certificates {
     const { sources, clock, reporter } = options;
     this.#options = options;
     this.#inspections = inspectionsFor(options);
+    const isLookedFor = (serverName: string): string => lookedFor(sources, serverName);
     this.#publicName = new PublicName({
       publicUrl: options.publicUrl,
+      lookedFor: isLookedFor,
       names: () => (sources.every(knowsAll) ? this.#names() : undefined),
       report: (finding) => {
         reporter.report(finding);
@@ -55,7 +57,7 @@ export class Certificates {
         reporter.resolved(code, { source: undefined, names });
       },
     });
-    reporter.namesAtHand = () => this.#names();
+    reporter.certificates = { namesAtHand: () => this.#names(), lookedFor: isLookedFor };
     if (sources.length > 1) this.#alternatives = new KeyAlternatives(clock, () => this.#atHand());
     this.sources = new SourceSet(sources, {
       ...options,
@@ -213,7 +215,7 @@ export class Certificates {
     if (credential !== undefined && coversName(credential, defaultName)) return;
     throw new TlsmithError(
       'DEFAULT_NAME_NOT_COVERED',
-      `No source has a certificate for defaultName ${defaultName}.`,
+      `No source has a certificate for defaultName ${defaultName}${lookedFor(this.#options.sources, defaultName)}.`,
       {
         serverName: defaultName,
         hint: 'Set defaultName to a name that one of the certificates covers, or add a source that has it.',

@@ -7,6 +7,8 @@ export interface PublicNameOptions {
   readonly publicUrl: URL | undefined;
   /** The names of all certificates; undefined while there may be others that nobody knows of yet. */
   readonly names: () => Iterable<string> | undefined;
+  /** Where it was looked for in vain, to be put behind a sentence. */
+  readonly lookedFor: (serverName: string) => string;
   readonly report: (finding: Finding) => void;
   /** Takes it back. */
   readonly resolved: (finding: Finding) => void;
@@ -43,19 +45,19 @@ export class PublicName {
     this.#isCovered = covers(names, host);
     if (this.#isCovered && this.#told !== undefined) this.#options.resolved(this.#told);
     if (this.#isCovered || this.#told !== undefined) return;
-    this.#told = finding(host, names);
+    this.#told = finding(host, names, this.#options.lookedFor(host));
     this.#options.report(this.#told);
   }
 }
 
-function finding(host: string, names: readonly string[]): Finding {
+function finding(host: string, names: readonly string[], lookedFor: string): Finding {
   const more = names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : '';
   const there = names.length === 0 ? 'there is none' : `there are: ${names.slice(0, SHOWN_NAMES).join(', ')}`;
   return {
     code: 'TLS_NAME_MISMATCH',
     severity: 'warning',
     names: [host],
-    message: `Clients come by publicUrl to ${host}, and no certificate covers that name; ${there}${more}.`,
+    message: `Clients come by publicUrl to ${host}, and no certificate covers that name; ${there}${more}${lookedFor}.`,
     hint: 'Add a certificate with this name as subjectAltName (clients do not look at the common name), or correct publicUrl.',
   };
 }

@@ -16,7 +16,7 @@ import { Counters } from './metrics.js';
 import { RecurringFindings } from './recurring-findings.js';
 import { RepeatedLog } from './repeated-log.js';
 import type { SourceEvent, UnloadedCertificate } from './sources/certificate-source.js';
-import { UnmatchedNames } from './unmatched-names.js';
+import { type KnownCertificates, UnmatchedNames } from './unmatched-names.js';
 
 const KEPT_FINDINGS = 1_000;
 const DAY_MS = 86_400_000;
@@ -63,8 +63,8 @@ export class Reporter {
   readonly #recurring: RecurringFindings;
   readonly #failedHandshakes: FailedHandshakes;
   readonly #unmatched: UnmatchedNames;
-  /** The names of all certificates there are, for messages about names that none covers. */
-  namesAtHand: () => Iterable<string> = () => [];
+  /** For messages about names that no certificate covers. */
+  certificates: KnownCertificates = { namesAtHand: () => [], lookedFor: () => '' };
 
   constructor(logger: Logger, clock: Clock, emit: Emit) {
     this.#logger = logger;
@@ -72,7 +72,10 @@ export class Reporter {
     this.#emit = emit;
     this.#repeated = new RepeatedLog(logger, clock);
     this.#failedHandshakes = new FailedHandshakes(this.#repeated);
-    this.#unmatched = new UnmatchedNames(clock, () => this.namesAtHand());
+    this.#unmatched = new UnmatchedNames(clock, {
+      namesAtHand: () => this.certificates.namesAtHand(),
+      lookedFor: (serverName) => this.certificates.lookedFor(serverName),
+    });
     this.#recurring = new RecurringFindings(clock, (finding) => {
       const { message, severity, ...facts } = finding;
       logger[levelOf(severity)](facts, message);

@@ -9,8 +9,10 @@ import { isProvenCredential } from './handshake/proven-credential.js';
 import {
   type CertificateSource,
   type IndexedSource,
+  LOOKED_FOR,
   type ManagedCertificate,
   nameOfSource,
+  type SearchingSource,
   UNLOADED,
   type UnloadedCertificate,
 } from './sources/certificate-source.js';
@@ -49,6 +51,21 @@ export function unloadedOf(source: CertificateSource): Iterable<UnloadedCertific
 export function knowsAll(source: CertificateSource): boolean {
   if (source.list === undefined || source.ready !== undefined) return false;
   return !isIndexed(source) || source[UNLOADED]() !== undefined;
+}
+
+const TELLING_SOURCES = 3;
+
+/** Where our own sources have looked for a name in vain, to be put behind what was said of it; empty when none can say. */
+export function lookedFor(sources: readonly CertificateSource[], serverName: string): string {
+  const places = sources.filter(isSearching).map((source) => source[LOOKED_FOR](serverName));
+  return [...new Set(places)]
+    .slice(0, TELLING_SOURCES)
+    .map((place) => `; ${place}`)
+    .join('');
+}
+
+function isSearching(source: CertificateSource): source is CertificateSource & SearchingSource {
+  return LOOKED_FOR in source;
 }
 
 function isIndexed(source: CertificateSource): source is CertificateSource & IndexedSource {

@@ -8,20 +8,27 @@ const SHOWN_NAMES = 8;
 const FRESH_MS = 5_000;
 const QUIET_MS = 300_000;
 
+/** What is known of the certificates of a server. */
+export interface KnownCertificates {
+  /** The names of all there are. */
+  readonly namesAtHand: () => Iterable<string>;
+  /** Where a name was looked for in vain, to be put behind a sentence; empty where nobody can say. */
+  readonly lookedFor: (serverName: string) => string;
+}
+
 /** Counts the names of the last minutes. */
 export class UnmatchedNames {
   readonly #clock: Clock;
-  readonly #namesAtHand: () => Iterable<string>;
+  readonly #certificates: KnownCertificates;
   readonly #counts = new BoundedMap<string, number>(COUNTED_NAMES);
   #total = 0;
   #mostAsked = '';
   #since = -Infinity;
   #shown: { readonly text: string; readonly until: number } = { text: '', until: -Infinity };
 
-  /** @param namesAtHand - the names of all certificates there are */
-  constructor(clock: Clock, namesAtHand: () => Iterable<string>) {
+  constructor(clock: Clock, certificates: KnownCertificates) {
     this.#clock = clock;
-    this.#namesAtHand = namesAtHand;
+    this.#certificates = certificates;
   }
 
   /** Counts a name, already safe to print, and says what has been asked for lately and what there is. */
@@ -46,7 +53,7 @@ export class UnmatchedNames {
     const others = this.#total - most;
     const clients = most === 1 ? '1 client' : `${most} clients`;
     const rest = others === 0 ? '' : ` (and ${others} for other names)`;
-    return `${clients} asked for ${this.#mostAsked}${rest}, and no certificate covers it; ${this.#available(now)}`;
+    return `${clients} asked for ${this.#mostAsked}${rest}, and no certificate covers it; ${this.#available(now)}${this.#certificates.lookedFor(this.#mostAsked)}`;
   }
 
   /** Looked up at most every few seconds: there may be thousands of certificates, and a flood of questions. */
@@ -54,7 +61,7 @@ export class UnmatchedNames {
     if (now < this.#shown.until) return this.#shown.text;
     const names = new Set<string>();
     let more = 0;
-    for (const name of this.#namesAtHand()) {
+    for (const name of this.#certificates.namesAtHand()) {
       if (names.has(name)) continue;
       if (names.size < SHOWN_NAMES) names.add(name);
       else more += 1;

@@ -65,6 +65,15 @@ export interface IndexedSource {
   [UNLOADED](): Iterable<UnloadedCertificate> | undefined;
 }
 
+/** As {@link UNLOADED}. */
+export const LOOKED_FOR: unique symbol = Symbol('what was looked for');
+
+/** A source of our own that can say where it has looked for a name that it has not found. */
+export interface SearchingSource {
+  /** Half a sentence, bounded in length; the name is safe to print. */
+  [LOOKED_FOR](serverName: string): string;
+}
+
 /** The source's name for people; never throws, whatever the source's `name` does. */
 export function nameOfSource(source: CertificateSource): string {
   try {

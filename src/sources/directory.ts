@@ -5,13 +5,16 @@ import {
   type CertificateSource,
   type Found,
   type IndexedSource,
+  LOOKED_FOR,
   type ManagedCertificate,
+  type SearchingSource,
   type SourceHost,
   type SourceQuery,
   UNLOADED,
   type UnloadedCertificate,
 } from './certificate-source.js';
 import type { CertificateFolder, CertificateFolderOptions } from './directory/certificate-folder.js';
+import { soughtFiles } from './directory/sought-files.js';
 import { LazyEngine } from './lazy-engine.js';
 
 /** Options of {@link directory}. */
@@ -65,7 +68,7 @@ export function directory(options: DirectoryOptions | string): CertificateSource
   return new DirectorySource(parse(typeof options === 'string' ? { path: options } : options));
 }
 
-class DirectorySource implements CertificateSource, IndexedSource {
+class DirectorySource implements CertificateSource, IndexedSource, SearchingSource {
   readonly name = 'directory';
   readonly #options: CertificateFolderOptions;
   readonly #folder = new LazyEngine<CertificateFolder>();
@@ -96,6 +99,10 @@ class DirectorySource implements CertificateSource, IndexedSource {
   [UNLOADED](): Iterable<UnloadedCertificate> | undefined {
     const folder = this.#folder.current;
     return folder?.isIndexed === true ? folder.unloaded() : undefined;
+  }
+
+  [LOOKED_FOR](serverName: string): string {
+    return soughtFiles(serverName, this.#options);
   }
 
   managed(): Iterable<ManagedCertificate> {

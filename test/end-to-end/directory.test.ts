@@ -19,6 +19,7 @@ import { until } from '../support/until.js';
 import { withoutPolls } from '../support/without-polls.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { portOf, tls } from './support/connections.js';
+import { memoryLog } from './support/log.js';
 
 const keep = closesAfterEach();
 let ca: TestCa;
@@ -203,6 +204,23 @@ describe('a client of a folder', () => {
     expect(await serialFor(second.port, 'a.test')).toBe(serial);
     const answer = await curl({ port: second.port, host: 'a.test', caFile: folder.file('default.crt') });
     expect(answer.status).toBe(200);
+  });
+
+  it('that no certificate covers is told with the files that were looked for, and where', async () => {
+    await putFlat('a.test', ['a.test']);
+    const log = memoryLog();
+    const { secure, port } = await serving(folder.path, { logger: log.logger, unknownName: 'reject' });
+    expect(await serialFor(port, 'shop.b.test')).toBe('no handshake');
+    const sought = `looked in ${folder.path} for shop.b.test.crt, shop.b.test.pem, shop.b.test/fullchain.pem, _wildcard.b.test.crt, _wildcard.b.test.pem, and for`;
+    const [told] = log.lines.filter(({ facts }) => facts['code'] === 'SERVER_NAME_UNKNOWN');
+    expect(told?.message).toContain(
+      `asked for shop.b.test, and no certificate covers it; there are: a.test; ${sought}`,
+    );
+    await secure.close();
+    await expect(serving(folder.path, { defaultName: 'shop.b.test' })).rejects.toMatchObject({
+      code: 'DEFAULT_NAME_NOT_COVERED',
+      message: expect.stringContaining(`for defaultName shop.b.test; ${sought}`) as unknown,
+    });
   });
 
   it('gets an expired certificate only where nothing valid matches, and loudly', async () => {

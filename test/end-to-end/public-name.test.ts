@@ -72,6 +72,9 @@ describe('the name in publicUrl', () => {
       const codes = (): string[] => secure.status().findings.map(({ code }) => code);
       await until(() => codes().length > 0, 'the finding');
       expect(codes()).toEqual(['TLS_NAME_MISMATCH']);
+      expect(secure.status().findings[0]?.message).toContain(
+        `there are: a.test; looked in ${path} for www.a.test.crt, `,
+      );
       await (await ca.issue({ names: ['www.a.test'] })).writeTo(path, 'www.a.test');
       await secure.reload();
       await until(() => codes().length === 0, 'the finding to be taken back');

@@ -3383,4 +3383,20 @@ export const breaks = [
     test: 'test/sources/directory/later-examinations.test.ts',
     testName: 'is put off while clients keep coming',
   },
+  {
+    name: 'folders: a name that nobody has is told without what was looked for',
+    file: 'src/unmatched-names.ts',
+    find: '${this.#certificates.lookedFor(this.#mostAsked)}',
+    replace: '',
+    test: 'test/end-to-end/directory.test.ts',
+    testName: 'is told with the files that were looked for',
+  },
+  {
+    name: 'folders: what was looked for has whole names of strangers',
+    file: 'src/sources/directory/sought-files.ts',
+    find: 'name.length > LONGEST_NAME ?',
+    replace: 'name.length > 4 * LONGEST_NAME ?',
+    test: 'test/sources/directory/sought-files.test.ts',
+    testName: 'is short for the longest name',
+  },
 ];
