@@ -5,7 +5,7 @@ import { coversName, type Credential } from './credential/credential.js';
 import type { Finding } from './credential/findings.js';
 import { normalizeServerName } from './credential/server-name.js';
 import { TlsmithError } from './errors.js';
-import { ExpiryWatch, type WatchedCertificate } from './expiry.js';
+import { ExpiryWatch, type WatchedCertificate, watchedOf } from './expiry.js';
 import type { CredentialResolver } from './handshake/credential-resolver.js';
 import { type TlsSettings, tlsServerOptions } from './handshake/tls-settings.js';
 import { Inspections } from './inspections.js';
@@ -75,11 +75,11 @@ export class Certificates {
     });
     this.resolver = this.#observedResolver();
     this.#watch = new ExpiryWatch(clock, () => this.#watched(), {
-      expiring: ({ source, certificate }) => {
-        reporter.expiry('expiring', source, certificate);
+      expiring: (watched) => {
+        reporter.expiry('expiring', watched);
       },
-      expired: ({ source, certificate }) => {
-        reporter.expiry('expired', source, certificate);
+      expired: (watched) => {
+        reporter.expiry('expired', watched);
       },
     });
   }
@@ -238,7 +238,7 @@ export class Certificates {
       for (const credential of credentialsOf(source, this.#report)) {
         const plannedRenewal = planned.get(credential.id);
         const plan = plannedRenewal === undefined ? {} : { plannedRenewal };
-        yield { certificate: credential, source: name, ...plan };
+        yield* watchedOf(credential, { source: name, ...plan });
       }
       for (const certificate of unloadedOf(source)) yield { certificate, source: name };
     }

@@ -28,6 +28,8 @@ export interface ExpiryEvent {
   readonly notAfter: string;
   /** Days left, rounded down; negative when it has expired. */
   readonly daysLeft: number;
+  /** The subject of an intermediate that ends before the certificate does: `notAfter` and `daysLeft` are its own. */
+  readonly intermediate?: string;
 }
 
 /** An attempt failed: to get a certificate, or to start in the background. */

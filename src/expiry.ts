@@ -38,6 +38,27 @@ export interface WatchedCertificate {
   readonly source: string;
   /** When it should be renewed; only for managed ones. */
   readonly plannedRenewal?: number;
+  /** The subject of the intermediate whose end the certificate's chain is watched for, in place of its own. */
+  readonly intermediate?: string;
+}
+
+/** What is to be watched of a certificate at hand: its own end and, where an intermediate ends before it, that one's. */
+export function* watchedOf(
+  credential: Credential,
+  watched: Pick<WatchedCertificate, 'source' | 'plannedRenewal'>,
+): Iterable<WatchedCertificate> {
+  yield { certificate: credential, ...watched };
+  const { names, serialNumber, notBefore, shortIntermediate } = credential;
+  if (shortIntermediate === undefined) return;
+  const { subject, notAfter } = shortIntermediate;
+  const { source, plannedRenewal = Infinity } = watched;
+  yield {
+    certificate: { names, serialNumber, notBefore: Math.min(notBefore, notAfter), notAfter },
+    source,
+    intermediate: subject,
+    // Whatever renews it later than that does not help.
+    ...(plannedRenewal < notAfter ? { plannedRenewal } : {}),
+  };
 }
 
 /** What {@link ExpiryWatch} calls. */

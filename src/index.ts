@@ -44,6 +44,7 @@ export type {
 export {
   createCredential,
   type Credential,
+  type IntermediateEnd,
   type CredentialInput,
   type CredentialOrigin,
 } from './credential/credential.js';

@@ -6,7 +6,10 @@ import { BoundedMap } from './bounded-map.js';
 import type { Clock } from './clock.js';
 import type { Finding } from './credential/findings.js';
 import { codeOf, isTlsmithError, messageOf, TlsmithError } from './errors.js';
-import type { CertificateEvent, ExpiryEvent, FailedEvent, SecureServerEvents } from './events.js';
+import type { CertificateEvent, FailedEvent, SecureServerEvents } from './events.js';
+import { ExpiredLines } from './expired-lines.js';
+import type { WatchedCertificate } from './expiry.js';
+import { expiryEvent, expiryLine } from './expiry-lines.js';
 import { findingKey } from './handshake/open-findings.js';
 import { FailedHandshakes } from './failed-handshakes.js';
 import type { AdmissionRefusalCode } from './admission/admission.js';
@@ -15,16 +18,12 @@ import type { Logger } from './logger.js';
 import { Counters } from './metrics.js';
 import { RecurringFindings } from './recurring-findings.js';
 import { RepeatedLog } from './repeated-log.js';
-import type { SourceEvent, UnloadedCertificate } from './sources/certificate-source.js';
+import type { SourceEvent } from './sources/certificate-source.js';
 import { type KnownCertificates, UnmatchedNames } from './unmatched-names.js';
 
 const KEPT_FINDINGS = 1_000;
-const DAY_MS = 86_400_000;
 const UNKNOWN_NAME_HINT =
   'If the name is yours, add it to a certificate, or a certificate for it to a source; if not, somebody points its DNS here or scans.';
-
-const EXPIRY_HINT =
-  'Renew it and put the new one in its place (certbot renew, or ask its authority); it is served without a restart. A managed one says in status() what keeps it from being renewed.';
 
 const HINTS: Readonly<Partial<Record<RefusalCode | AdmissionRefusalCode, string>>> = {
   PEER_NOT_ALLOWED: 'If the client is to be let in, add its address or network to `allowPeers`.',
@@ -63,6 +62,7 @@ export class Reporter {
   readonly #recurring: RecurringFindings;
   readonly #failedHandshakes: FailedHandshakes;
   readonly #unmatched: UnmatchedNames;
+  readonly #expiredLines: ExpiredLines;
   /** For messages about names that no certificate covers. */
   certificates: KnownCertificates = { namesAtHand: () => [], lookedFor: () => '' };
 
@@ -76,9 +76,10 @@ export class Reporter {
       namesAtHand: () => this.certificates.namesAtHand(),
       lookedFor: (serverName) => this.certificates.lookedFor(serverName),
     });
+    this.#expiredLines = new ExpiredLines(clock);
     this.#recurring = new RecurringFindings(clock, (finding) => {
       const { message, severity, ...facts } = finding;
-      logger[levelOf(severity)](facts, message);
+      if (this.#expiredLines.isNews(finding)) logger[levelOf(severity)](facts, message);
       emit('warning', finding);
     });
   }
@@ -98,11 +99,13 @@ export class Reporter {
     this.#findings.set(key, finding);
     if (owner !== undefined) this.#owners.set(finding, owner);
     const { message, severity, ...facts } = finding;
-    this.#repeated.write(
-      levelOf(severity),
-      `${finding.code} ${finding.source ?? ''} ${finding.names?.join() ?? ''}`,
-      [facts, message],
-    );
+    if (this.#expiredLines.isNews(finding)) {
+      this.#repeated.write(
+        levelOf(severity),
+        `${finding.code} ${finding.source ?? ''} ${finding.names?.join() ?? ''}`,
+        [facts, message],
+      );
+    }
     this.#emit('warning', finding);
   }
 
@@ -134,6 +137,7 @@ export class Reporter {
   clear(): void {
     this.#findings.clear();
     this.#recurring.clear();
+    this.#expiredLines.clear();
   }
 
   /** Tells what a source says. */
@@ -169,25 +173,13 @@ export class Reporter {
     this.#emit('failed', event);
   }
 
-  /** Tells that a certificate runs out, or has. */
-  expiry(kind: 'expiring' | 'expired', source: string, certificate: UnloadedCertificate): void {
-    const { names, serialNumber, notAfter } = certificate;
-    const event: ExpiryEvent = {
-      source,
-      names,
-      serialNumber,
-      notAfter: isoOf(notAfter),
-      daysLeft: Math.floor((notAfter - this.#clock.now()) / DAY_MS),
-    };
-    const isOver = kind === 'expired';
-    const when = isOver
-      ? `has expired at ${event.notAfter}`
-      : `expires in ${event.daysLeft} days, at ${event.notAfter}`;
-    const code = isOver ? 'TLS_CERT_EXPIRED' : 'TLS_CERT_EXPIRING';
-    this.#logger[isOver ? 'error' : 'warn'](
-      { code, ...event, hint: EXPIRY_HINT },
-      `The certificate for ${names.join(', ')} ${when}.`,
-    );
+  /** Tells that a certificate, or an intermediate of its chain, runs out, or has. */
+  expiry(kind: 'expiring' | 'expired', watched: WatchedCertificate): void {
+    const event = expiryEvent(watched, this.#clock.now());
+    const { message, ...facts } = expiryLine(kind, event);
+    const { code } = facts;
+    if (this.#expiredLines.isNews({ code, source: event.source, names: event.names, message }))
+      this.#logger[kind === 'expired' ? 'error' : 'warn']({ ...facts, ...event }, message);
     this.#emit(kind, event);
   }
 

@@ -1,6 +1,6 @@
 /** What `status()` answers: JSON-serialisable, without secrets, instants in ISO 8601. */
 import type { Credential } from './credential/credential.js';
-import { firstWarning, type Validity } from './expiry.js';
+import { firstWarning, type Validity, watchedOf } from './expiry.js';
 import type { Finding } from './credential/findings.js';
 import { credentialsOf, managedOf, type ReportFinding, unloadedOf } from './source-readings.js';
 import {
@@ -31,6 +31,8 @@ export interface CertificateStatus {
   readonly notAfter?: string;
   /** Days of validity left, rounded down; negative when it has expired. */
   readonly daysLeft?: number;
+  /** An intermediate of the chain that ends before the certificate does; with it `state` is `expiring`, and never `expired`. */
+  readonly intermediate?: { readonly subject: string; readonly notAfter: string };
   /** When it will be renewed, and by which rule; managed certificates only. */
   readonly nextRenewal?: { readonly at: string; readonly why: string };
   /** Failed attempts in a row; managed certificates only. */
@@ -98,8 +100,27 @@ interface StateOptions {
 }
 
 function credentialStatus(credential: Credential, source: string, options: StateOptions): CertificateStatus {
-  const { issuer, fingerprint256 } = credential;
-  return { ...knownStatus(credential, source, options), issuer, fingerprint256 };
+  const { issuer, fingerprint256, shortIntermediate } = credential;
+  const status = { ...knownStatus(credential, source, options), issuer, fingerprint256 };
+  if (shortIntermediate === undefined) return status;
+  const { subject, notAfter } = shortIntermediate;
+  return {
+    ...status,
+    state: stateWithChain(status.state, credential, options),
+    intermediate: { subject, notAfter: isoOf(notAfter) },
+  };
+}
+
+/** A certificate whose chain ends soon, or has ended, may be of no use to clients before its own end. */
+function stateWithChain(
+  state: CertificateState,
+  credential: Credential,
+  { now, plannedRenewal }: StateOptions,
+): CertificateState {
+  const plan = plannedRenewal === undefined ? {} : { plannedRenewal };
+  const [, chain] = watchedOf(credential, { source: '', ...plan });
+  if (chain === undefined || state !== 'valid') return state;
+  return now >= firstWarning(chain.certificate, chain.plannedRenewal) ? 'expiring' : state;
 }
 
 function knownStatus(

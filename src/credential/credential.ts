@@ -59,10 +59,20 @@ export interface Credential {
   readonly keyType: KeyType;
   /** Whether the leaf is signed by itself. */
   readonly isSelfSigned: boolean;
+  /** The intermediate that ends first, where one ends before the leaf does: clients may refuse the chain from then on. */
+  readonly shortIntermediate?: IntermediateEnd;
   /** What was mended or is worth knowing. */
   readonly findings: readonly Finding[];
   /** One with a key of the other kind (RSA beside ECDSA) that is served together with it; set by the server alone. */
   readonly alternative?: Credential;
+}
+
+/** When an intermediate of a chain ends. */
+export interface IntermediateEnd {
+  /** Its subject, on one line. */
+  readonly subject: string;
+  /** End of validity, milliseconds since the epoch. */
+  readonly notAfter: number;
 }
 
 const BRAND = Symbol.for('tlsmith.credential');
@@ -252,6 +262,8 @@ function describe(
   const [leaf] = chain.certificates;
   const cert = chain.certificates.map((certificate) => certificate.toString()).join('');
   const names = namesOf(leaf);
+  const validity = validityOf(leaf, origin);
+  const shortIntermediate = shortIntermediateOf(validity.notAfter, chain);
   const credential = {
     id: createHash('sha256').update(cert).digest('base64url'),
     names,
@@ -260,9 +272,10 @@ function describe(
     issuer: issuerOf(leaf),
     serialNumber: leaf.serialNumber,
     fingerprint256: leaf.fingerprint256,
-    ...validityOf(leaf, origin),
+    ...validity,
     keyType,
     isSelfSigned: isSelfSigned(leaf),
+    ...(shortIntermediate === undefined ? {} : { shortIntermediate }),
     findings: names.length > 0 ? chain.findings : [...chain.findings, namelessFinding(origin)],
   };
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -275,4 +288,14 @@ function describe(
     },
   });
   return Object.freeze(credential) as Credential & typeof credential;
+}
+
+function shortIntermediateOf(instant: number, { certificates }: OrderedChain): IntermediateEnd | undefined {
+  let first: IntermediateEnd | undefined;
+  for (const intermediate of certificates.slice(1)) {
+    // One that cannot be read is never earlier.
+    const notAfter = Date.parse(intermediate.validTo);
+    if (notAfter < (first?.notAfter ?? instant)) first = { subject: subjectOf(intermediate), notAfter };
+  }
+  return first;
 }

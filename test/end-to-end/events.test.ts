@@ -240,15 +240,89 @@ describe('expiry', () => {
   });
 });
 
+describe('an intermediate that ends before its certificate', () => {
+  async function servingUntil(intermediateNotAfter: number): Promise<Serving> {
+    const short = await testCa({ name: 'Short', intermediateNotAfter });
+    const serves = await serving();
+    serves.source.swap(await short.issue({ names: ['a.test'], serialNumber: '4c33' }));
+    await settled();
+    return serves;
+  }
+
+  it('is told before it ends, as often as a certificate would be, and when it has ended', async () => {
+    const { secure, clock, log } = await servingUntil(secondsFrom(20.5 * DAY_MS));
+    const heard: string[] = [];
+    for (const kind of ['expiring', 'expired'] as const) {
+      secure.on(kind, ({ intermediate = 'none', daysLeft }: ExpiryEvent) =>
+        heard.push(`${kind} ${intermediate} ${daysLeft}`),
+      );
+    }
+    await clock.advance(19 * DAY_MS + DAY_MS / 2);
+    // The certificate is of yesterday: the chain lives for 21.5 days.
+    expect(heard).toEqual([7, 3, 1].map((days) => `expiring CN=Short Intermediate ${days}`));
+    await clock.advance(1.2 * DAY_MS);
+    expect(heard.at(-1)).toMatch(/^expired CN=Short Intermediate (?:0|-1)$/);
+    const told = log.lines.filter(({ facts }) => String(facts['code']).startsWith('TLS_CHAIN'));
+    expect(told.map(({ facts }) => facts['code'])).toEqual([
+      ...['TLS_CHAIN_EXPIRING', 'TLS_CHAIN_EXPIRING', 'TLS_CHAIN_EXPIRING', 'TLS_CHAIN_OUT_OF_DATE'],
+    ]);
+    expect(told[0]?.message).toMatch(
+      /^The intermediate CN=Short Intermediate, with which the certificate for a\.test is sent, expires in 7 days, at 20.*, before the certificate does/,
+    );
+    expect(told[0]?.facts['hint']).toContain('chain of the authority');
+  });
+
+  it('is in status(), where the certificate is expiring from then on', async () => {
+    const notAfter = secondsFrom(20.5 * DAY_MS);
+    const { secure, clock } = await servingUntil(notAfter);
+    const intermediate = {
+      subject: 'CN=Short Intermediate',
+      notAfter: new Date(notAfter).toISOString(),
+    };
+    expect(secure.status().certificates).toMatchObject([{ state: 'valid', intermediate }]);
+    await clock.advance(14 * DAY_MS);
+    expect(secure.status().certificates).toMatchObject([{ state: 'expiring', intermediate }]);
+    await clock.advance(14 * DAY_MS);
+    expect(secure.status().certificates).toMatchObject([{ state: 'expiring', intermediate }]);
+    await clock.advance(70 * DAY_MS);
+    expect(secure.status().certificates).toMatchObject([{ state: 'expired', intermediate }]);
+  });
+
+  it('makes one line when it has expired before it is loaded', async () => {
+    const { secure, log, clock } = await servingUntil(secondsFrom(-5 * DAY_MS));
+    const code = 'TLS_CHAIN_OUT_OF_DATE';
+    await until(() => secure.status().findings.some((finding) => finding.code === code), 'the finding');
+    await clock.advance(DAY_MS / 48);
+    expect(log.lines.filter(({ facts }) => facts['code'] === code)).toHaveLength(1);
+  });
+
+  it('is nothing to tell of while the certificate ends first', async () => {
+    const { secure, clock, log } = await servingUntil(secondsFrom(100 * DAY_MS));
+    await clock.advance(88 * DAY_MS);
+    expect(secure.status().certificates[0]).not.toHaveProperty('intermediate');
+    expect(log.lines.filter(({ facts }) => String(facts['code']).startsWith('TLS_CHAIN'))).toEqual([]);
+  });
+
+  /** Certificates count whole seconds. */
+  function secondsFrom(ms: number): number {
+    return Math.floor((Date.now() + ms) / 1_000) * 1_000;
+  }
+});
+
 describe('an expired certificate that was served', () => {
   it('is a finding until a good one has been loaded', async () => {
     const expired = await ca.issue({
       ...{ names: ['a.test'], notBefore: Date.now() - 30 * DAY_MS, notAfter: Date.now() - DAY_MS },
     });
-    const { secure, source, port } = await serving();
+    const { secure, source, port, log } = await serving();
     source.swap(expired);
     await tls(port, { servername: 'a.test', rejectUnauthorized: false }).then((socket) => socket.destroy());
     expect(secure.status().findings).toMatchObject([{ code: 'TLS_CERT_EXPIRED', source: 'swappable' }]);
+    // The event and the finding say the same: one line.
+    const told = log.lines.filter(({ facts }) => facts['code'] === 'TLS_CERT_EXPIRED');
+    expect(told.map(({ level, message }) => `${level} ${message}`)).toEqual([
+      expect.stringMatching(/^error The certificate for a\.test expired at 20.*: clients refuse it/),
+    ]);
     source.swap(other);
     expect(secure.status().findings).toEqual([]);
   });

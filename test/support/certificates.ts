@@ -16,6 +16,7 @@ import {
 export { newTestKey, privateKeyPem, type TestKey, type TestKeyType } from './test-keys.js';
 
 const DAY_MS = 86_400_000;
+const LONG_MS = 30 * 365 * DAY_MS;
 
 /** What a leaf is to be like; all but the names have defaults that every client accepts. */
 export interface LeafRequest {
@@ -87,6 +88,8 @@ export interface TestCaOptions {
   readonly generation?: number;
   /** The kind of its own keys; defaults to `ecdsa-p256`. */
   readonly keyType?: TestKeyType;
+  /** When its intermediate ends, milliseconds since the epoch; defaults to 30 years from now. */
+  readonly intermediateNotAfter?: number;
 }
 
 const authorities = new Map<string, Promise<TestCa>>();
@@ -96,11 +99,15 @@ export function testCa({
   name = 'Test',
   generation = 1,
   keyType = 'ecdsa-p256',
+  intermediateNotAfter,
 }: TestCaOptions = {}): Promise<TestCa> {
-  const id = JSON.stringify([name, generation, keyType]);
+  const id = JSON.stringify([name, generation, keyType, intermediateNotAfter]);
   let authority = authorities.get(id);
   if (authority === undefined) {
-    authority = newTestCa(name, keyType);
+    authority = newTestCa(name, {
+      keyType,
+      intermediateNotAfter: intermediateNotAfter ?? Date.now() + LONG_MS,
+    });
     authorities.set(id, authority);
   }
   return authority;
@@ -117,9 +124,15 @@ interface Authority {
   readonly pem: string;
 }
 
-async function newTestCa(name: string, keyType: TestKeyType): Promise<TestCa> {
+async function newTestCa(
+  name: string,
+  { keyType, intermediateNotAfter }: { keyType: TestKeyType; intermediateNotAfter: number },
+): Promise<TestCa> {
   const root = newAuthority(`${name} Root`, await newTestKey(keyType));
-  const intermediate = newAuthority(`${name} Intermediate`, await newTestKey(keyType), root);
+  const intermediate = newAuthority(`${name} Intermediate`, await newTestKey(keyType), {
+    issuer: root,
+    notAfter: intermediateNotAfter,
+  });
   return {
     rootPem: root.pem,
     intermediatePem: intermediate.pem,
@@ -135,14 +148,18 @@ async function newTestCa(name: string, keyType: TestKeyType): Promise<TestCa> {
   };
 }
 
-function newAuthority(subject: string, key: TestKey, issuer?: Authority): Authority {
+function newAuthority(
+  subject: string,
+  key: TestKey,
+  { issuer, notAfter = Date.now() + LONG_MS }: { issuer?: Authority; notAfter?: number } = {},
+): Authority {
   const pem = signCertificate(
     {
       version: 3,
       subject: [subject],
       issuer: [issuer?.subject ?? subject],
-      notBefore: Date.now() - 30 * 365 * DAY_MS,
-      notAfter: Date.now() + 30 * 365 * DAY_MS,
+      notBefore: Date.now() - LONG_MS,
+      notAfter,
       names: undefined,
       keyUsage: ['keyCertSign', 'cRLSign'],
       purposes: [],
