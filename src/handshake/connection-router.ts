@@ -9,7 +9,8 @@ import type { Clock } from '../clock.js';
 import type { Credential } from '../credential/credential.js';
 import { normalizeServerName } from '../credential/server-name.js';
 import type { TlsmithErrorCode } from '../errors.js';
-import { type AlertName, refuse } from './alert.js';
+import { type AlertName, alertOf } from './alert.js';
+import { LeavingConnections } from './leaving-connections.js';
 import { type Challenges, createChallengeServer, isValidator } from './challenges.js';
 import type { ClientHello, FirstBytes } from './client-hello.js';
 import {
@@ -18,7 +19,7 @@ import {
   type Selection,
   type SelectionOptions,
 } from './credential-resolver.js';
-import { HELLO_TIMEOUT_MS, HelloPhase } from './hello-phase.js';
+import { HELLO_TIMEOUT_MS, HelloPhase, type PendingHello } from './hello-phase.js';
 import { printable } from './printable-name.js';
 import { rawSocketOf } from './raw-socket.js';
 import { readAhead } from './read-ahead.js';
@@ -72,16 +73,18 @@ export class ConnectionRouter {
   readonly #connections = new Map<Socket, Connection>();
   readonly #unsecured = new UnsecuredConnections<Socket>();
   readonly #queue = new WaitingQueue();
+  readonly #leaving: LeavingConnections;
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    this.#leaving = new LeavingConnections(options.clock);
     this.#hellos = new HelloPhase(options.clock, {
-      received: (socket, connection, first) => {
+      received: (begun, first, bytes) => {
         try {
-          this.#route(socket, connection, first);
+          this.#route(begun, first, bytes);
         } catch (error) {
           // Nothing that a source or a listener does may leave the socket's event and end the process.
-          this.#fail(socket, error);
+          this.#fail(begun.socket, error);
         }
       },
       timedOut: (socket, byteCount) => {
@@ -155,9 +158,10 @@ export class ConnectionRouter {
     }
   }
 
-  /** Ends the timer of the hellos. */
+  /** Ends the timers. */
   close(): void {
     this.#hellos.close();
+    this.#leaving.close();
   }
 
   #makeRoom(oldest: Socket): void {
@@ -169,15 +173,18 @@ export class ConnectionRouter {
   #forget(socket: Socket): void {
     this.#connections.delete(socket);
     this.#unsecured.leave(socket);
+    this.#leaving.forget(socket);
     if (this.#connections.size === 0) this.#options.idle();
   }
 
-  #route(socket: Socket, connection: Connection, first: FirstBytes): void {
+  #route(begun: Begun, first: FirstBytes, bytes: Buffer): void {
+    const { socket } = begun;
     switch (first.kind) {
       case 'hello':
-        this.#routeHello(socket, connection, first.hello);
+        this.#routeHello(begun, first.hello, bytes);
         return;
       case 'plain-text':
+        socket.unshift(bytes);
         this.#turnAway(socket, 'TLS_PLAIN_HTTP_ON_TLS_PORT', { reason: 'the first bytes are no TLS' });
         this.#options.plainHttp(socket);
         return;
@@ -198,14 +205,20 @@ export class ConnectionRouter {
     }
   }
 
-  #routeHello(socket: Socket, connection: Connection, hello: ClientHello): void {
+  #routeHello({ socket, connection }: Begun, hello: ClientHello, bytes: Buffer): void {
     connection.serverName = hello.serverName;
     const { servers } = connection;
     if (isValidator(hello)) {
+      socket.unshift(bytes);
       this.#routeValidator(socket, hello);
       return;
     }
     const selection = this.#select(socket, hello);
+    if (selection === undefined) {
+      this.#refuseName(socket, hello.serverName);
+      return;
+    }
+    socket.unshift(bytes);
     if (!isPromise(selection)) {
       this.#handOff(socket, servers, { hello, credential: selection });
       return;
@@ -316,13 +329,15 @@ export class ConnectionRouter {
 
   #refuse(socket: Socket, alert: AlertName, { code, ...facts }: Refusal): void {
     this.#turnAway(socket, code, facts);
-    refuse(socket, alert);
+    this.#leaving.add(socket, alertOf(alert));
   }
 
   #turnAway(socket: Socket, code: RefusalCode, facts: Omit<RefusalFacts, 'remoteAddress'>): void {
     this.#options.refused(code, { remoteAddress: socket.remoteAddress, ...facts });
   }
 }
+
+type Begun = Pick<PendingHello<Connection>, 'socket' | 'connection'>;
 
 /** An open connection. */
 interface Connection {

@@ -13,8 +13,11 @@ const TICKS = HELLO_TIMEOUT_MS / TICK_MS;
 
 /** What becomes of the connections, each of which comes with what was given to `begin`. */
 export interface HelloListener<Connection> {
-  /** It is known what a connection begins with; every byte of it has been pushed back into the socket. */
-  readonly received: (socket: Socket, connection: Connection, first: FirstBytes) => void;
+  /**
+   * It is known what a connection begins with. `bytes` are all that has come of it, taken out of the socket: whoever goes
+   * on with the connection has to push them back first, at a cost that whoever ends it is spared.
+   */
+  readonly received: (begun: PendingHello<Connection>, first: FirstBytes, bytes: Buffer) => void;
   /** The deadline has passed after so many bytes; the socket is destroyed afterwards. */
   readonly timedOut: (socket: Socket, byteCount: number) => void;
 }
@@ -96,13 +99,13 @@ export class HelloPhase<Connection> {
     if (first.kind !== 'incomplete') this.#received(pending, first, reader.bytes);
   }
 
-  /** Gives every byte back and the socket on. */
+  /** Gives the socket on. */
   #received(pending: PendingHello<Connection>, first: FirstBytes, bytes: Buffer): void {
-    const { socket, connection, push } = pending;
     this.#pending.delete(pending);
-    socket.push = push;
-    socket.unshift(bytes);
-    this.#listener.received(socket, connection, first);
+    // Whoever waits for the end of the connection keeps `pending`: not the bytes as well.
+    pending.reader = undefined;
+    pending.socket.push = pending.push;
+    this.#listener.received(pending, first, bytes);
   }
 
   readonly #sweep = (): void => {

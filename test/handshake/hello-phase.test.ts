@@ -6,11 +6,22 @@ import { manualClock } from '../support/manual-clock.js';
 
 describe('reading a hello', () => {
   it('takes bytes that were pushed back before it began', () => {
-    const { phase, received, socket } = scene();
+    const { phase, received, bytes, socket } = scene();
     socket.unshift(Buffer.from('GET / HTTP/1.1'));
     phase.begin(socket, 'early');
     expect(received).toEqual(['early']);
-    expect(String(socket.read())).toBe('GET / HTTP/1.1');
+    expect(bytes.map(String)).toEqual(['GET / HTTP/1.1']);
+  });
+
+  it('keeps nothing of a hello that came in pieces once it is read', () => {
+    const { phase, received, bytes, socket } = scene();
+    const begun = phase.begin(socket, 'in pieces');
+    for (const piece of ['16', '0301', '000502', '0000']) socket.push(Buffer.from(piece, 'hex'));
+    expect(received).toEqual([]);
+    socket.push(Buffer.from('0100', 'hex'));
+    expect(received).toEqual(['in pieces']);
+    expect(bytes).toEqual([Buffer.from('16030100050200000100', 'hex')]);
+    expect(begun.reader).toBeUndefined();
   });
 
   it('starts a socket that was paused when it came', async () => {
@@ -51,12 +62,19 @@ describe('reading a hello', () => {
   });
 
   function scene() {
-    const [clock, received]: [ReturnType<typeof manualClock>, string[]] = [manualClock(), []];
+    const [clock, received, bytes]: [ReturnType<typeof manualClock>, string[], Buffer[]] = [
+      manualClock(),
+      [],
+      [],
+    ];
     const phase = new HelloPhase<string>(clock, {
-      received: (_socket, connection) => received.push(connection),
+      received: ({ connection }, _first, all) => {
+        received.push(connection);
+        bytes.push(all);
+      },
       timedOut: () => undefined,
     });
-    return { clock, received, phase, socket: new Socket() };
+    return { clock, received, bytes, phase, socket: new Socket() };
   }
 });
 
@@ -119,7 +137,7 @@ describe('the deadline of a hello', () => {
     const clock = manualClock();
     const [timedOut, received]: [Socket[], string[]] = [[], []];
     const phase = new HelloPhase<string>(clock, {
-      received: (_socket, connection) => received.push(connection),
+      received: ({ connection }) => received.push(connection),
       timedOut: (socket) => timedOut.push(socket),
     });
     return { phase, clock, timedOut, received };
