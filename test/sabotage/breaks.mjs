@@ -3455,4 +3455,28 @@ export const breaks = [
     test: 'test/end-to-end/events.test.ts',
     testName: 'is a finding until a good one',
   },
+  {
+    name: 'folders: a folder that cannot be listed is passed over',
+    file: 'src/sources/directory/folder-listing.ts',
+    find: 'fault === undefined ? [] : [[path, fault]]',
+    replace: 'fault === undefined || path !== undefined ? [] : [[path, fault]]',
+    test: 'test/sources/directory/hostile.test.ts',
+    testName: 'being a folder among others',
+  },
+  {
+    name: 'folders: a folder that is closed loses its pairs',
+    file: 'src/sources/directory/folder-listing.ts',
+    find: 'return { ...(known ?? nothing), stamp, fault: error };',
+    replace: 'return { ...known, ...nothing, stamp, fault: error };',
+    test: 'test/sources/directory/hostile.test.ts',
+    testName: 'from some time on is served on',
+  },
+  {
+    name: 'folders: an examination of the pair before takes back that the new files are not used',
+    file: 'src/sources/directory/pair-loader.ts',
+    find: 'if (isStillIt() && entry.failure === undefined) this.#tellOf(entry, findings);',
+    replace: 'if (isStillIt()) this.#tellOf(entry, findings);',
+    test: 'test/sources/directory/hostile.test.ts',
+    testName: 'from some time on is served on',
+  },
 ];

@@ -18,7 +18,7 @@ import { DefaultPair } from './default-pair.js';
 import { FallbackDefault } from './fallback-default.js';
 import { FolderListing } from './folder-listing.js';
 import { FolderScan } from './folder-scan.js';
-import { emptyFinding, folderError, goneFinding } from './folder-state.js';
+import { emptyFinding, folderError, goneFinding, unlistedFinding } from './folder-state.js';
 import { isPart } from './layouts.js';
 import type { PairEntry } from './pair-entry.js';
 import { PairFindings } from './pair-findings.js';
@@ -289,6 +289,8 @@ export class CertificateFolder {
     const isEmpty = ![...this.#scan.entries.values()].some(({ isIgnored }) => !isIgnored);
     const findings = isEmpty && this.#fallback === undefined ? [await emptyFinding(this.#root)] : [];
     this.#findings.set(this, findings);
+    const unlisted = this.#listing.faults.map(([path, error]) => unlistedFinding(error, path));
+    this.#findings.set(this.#scan, await Promise.all(unlisted));
     if (this.#fallback === undefined) return;
     const { entry } = this.#defaultPair;
     const credential = entry === undefined ? undefined : this.#loader.credentialOf(entry);

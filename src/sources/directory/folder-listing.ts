@@ -5,6 +5,7 @@
 import type { Dirent } from 'node:fs';
 import { opendir, readlink, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { codeOf } from '../../errors.js';
 import { isPart, type PairNames, pairsIn } from './layouts.js';
 import { deviceOf, stampOf } from './file-stamp.js';
 import { isOnLocalDisk } from './local-disk.js';
@@ -14,6 +15,10 @@ const DEEPEST = 2;
 const LISTED_AT_ONCE = 8;
 /** What certbot keeps beside `live`: every generation ever issued, and keys without certificates. */
 const CERTBOT_BESIDE_LIVE = ['archive', 'renewal', 'accounts'];
+
+/** It is root's alone, at the top of every ext4 file system, and holds nobody's certificates. */
+const RESCUED = 'lost+found';
+const GONE: readonly string[] = ['ENOENT', 'ENOTDIR'];
 
 /** A folder as it was listed. */
 export interface ListedFolder {
@@ -25,13 +30,15 @@ export interface ListedFolder {
   readonly fileCount: number;
   /** Whether Kubernetes swaps the files of this folder by its link `..data`. */
   readonly hasSnapshots: boolean;
+  /** What the stamps of files on its disk begin with, if that is a disk of this machine. */
+  readonly localDevice?: string;
 }
 
 interface Listing extends ListedFolder {
   readonly stamp: string;
   readonly folders: readonly SubFolder[];
-  /** What the stamps of files on its disk begin with, if that is a disk of this machine. */
-  readonly localDevice?: string;
+  /** Why it could not be listed the last time. */
+  readonly fault?: unknown;
 }
 
 interface SubFolder {
@@ -60,6 +67,13 @@ export class FolderListing {
     return [this.#root, ...[...this.#known.keys()].filter((path) => path !== this.#root)];
   }
 
+  /** The folders below the root that could not be listed the last time, and why. */
+  get faults(): readonly (readonly [path: string, error: unknown])[] {
+    return [...this.#known.values()].flatMap(({ path, fault }) =>
+      fault === undefined ? [] : [[path, fault]],
+    );
+  }
+
   /** Whether the root, or one of these folders, has changed since it was listed. */
   async hasChanged(): Promise<boolean> {
     for (const path of this.paths.slice(0, LOOKED_AT_EVERY_SECOND)) {
@@ -70,7 +84,7 @@ export class FolderListing {
 
   /**
    * What lies in the folders now.
-   * @throws the error of the system when the root cannot be listed; other folders are passed over then
+   * @throws the error of the system when the root cannot be listed; another folder goes on with what it had, see `faults`
    */
   async read(slices: Slices): Promise<readonly ListedFolder[]> {
     const listed = new Map<string, Listing>();
@@ -95,7 +109,7 @@ export class FolderListing {
     const known = this.#known.get(path);
     // Taken before the listing: what changes meanwhile makes it differ the next time.
     const stamp = await stampOf(path);
-    if (known !== undefined && known.stamp === stamp) return known;
+    if (known !== undefined && known.stamp === stamp && known.fault === undefined) return known;
     try {
       const { fileNames, others } = await contentOf(path, slices);
       return {
@@ -109,11 +123,14 @@ export class FolderListing {
         }),
         fileCount: fileNames.length,
         hasSnapshots: others.some((entry) => entry.name === '..data' && entry.isSymbolicLink()),
+        ...((await isOnLocalDisk(path)) ? { localDevice: deviceOf(stamp) } : {}),
         folders: folder.isLinked ? [] : await subFolders(path, others),
       };
     } catch (error) {
       if (relativePath === '') throw error;
-      return undefined;
+      if (GONE.includes(codeOf(error) ?? '') || basename(path) === RESCUED) return undefined;
+      const nothing = { path, relativePath, pairs: [], fileCount: 0, hasSnapshots: false, folders: [] };
+      return { ...(known ?? nothing), stamp, fault: error };
     }
   }
 }
@@ -123,7 +140,6 @@ const LOOKED_AT_EVERY_SECOND = 100;
 /** So many names come from the system at a time: fewer are slower. */
 const NAMES_AT_ONCE = 2_048;
 const NAMES_BETWEEN_BREATHS = 256;
-        ...((await isOnLocalDisk(path)) ? { localDevice: deviceOf(stamp) } : {}),
 
 interface Content {
   /** What has a part in pairs by its name. */

@@ -30,6 +30,23 @@ export function goneFinding(error: unknown, path: string, served: number): Findi
   };
 }
 
+/** A folder in it that cannot be listed. */
+export async function unlistedFinding(error: unknown, path: string): Promise<Finding> {
+  const { message, hint } = await fileError(error, path, 'Folder');
+  const isClosed = ['EACCES', 'EPERM'].includes(codeOf(error) ?? '');
+  return {
+    code: 'DIRECTORY_UNLISTED',
+    severity: 'warning',
+    names: [path],
+    message: `${message} Pairs in it are not found; those found before are still served.`,
+    hint: isClosed ? openingHint(path) : (hint ?? ''),
+  };
+}
+
+function openingHint(path: string): string {
+  return `Let this process in: chgrp ${process.getgid?.() ?? -1} ${path} and chmod 750 (chmod 700 where it belongs to its user). If nothing in it is to be served, give directory() a folder that it does not lie in.`;
+}
+
 /** A folder without any pair. */
 export async function emptyFinding(path: string): Promise<Finding> {
   const names = await readdir(path).catch(() => []);

@@ -179,7 +179,8 @@ export class PairLoader {
       if (!isStillIt()) return;
       try {
         const findings = await examine(this.#options.clock.now());
-        if (isStillIt()) this.#tellOf(entry, findings);
+        // That its new files cannot be used is what there is to tell, once they have been tried.
+        if (isStillIt() && entry.failure === undefined) this.#tellOf(entry, findings);
       } catch (error) {
         if (!isStillIt()) return;
         this.#kept.delete(entry);

@@ -221,9 +221,13 @@ describe('a name that would lead out of the folder', () => {
 
 describe('what this user may not read', () => {
   /** Told by a process with no rights but those that owners and modes give its user. */
-  async function findingsIn(path: string): Promise<unknown> {
-    const program = join(__dirname, '..', 'children', 'load-directory.ts');
-    const command = [...withoutPrivileges(), process.execPath, '--import', 'tsx', program, path];
+  function findingsIn(path: string): Promise<unknown> {
+    return toldBy('load-directory.ts', [path]);
+  }
+
+  async function toldBy(child: string, parameters: readonly string[]): Promise<unknown> {
+    const program = join(__dirname, '..', 'children', child);
+    const command = [...withoutPrivileges(), process.execPath, '--import', 'tsx', program, ...parameters];
     const [wrapper = '', ...args] = command;
     const { stdout } = await promisify(execFile)(wrapper, args);
     return JSON.parse(stdout);
@@ -242,6 +246,38 @@ describe('what this user may not read', () => {
         message: `Private key ${folder.file('a.test.key')} cannot be read: owner ${uid}:${gid} mode 0000, this process is ${uid}:${gid}.`,
         hint: expect.stringContaining(`chmod 600 ${folder.file('a.test.key')}`) as unknown,
       },
+    ]);
+  });
+
+  it('being a folder among others is told with its owner and mode, and what lies beside it serves', async () => {
+    await mkdir(folder.file('closed'));
+    await mkdir(folder.file('lost+found'));
+    await put('a.test', await issue('a.test'));
+    await put('closed/b.test', await issue('b.test'));
+    for (const closed of ['closed', 'lost+found']) await chmod(folder.file(closed), 0o000);
+    const findings = await findingsIn(folder.path);
+    await chmod(folder.file('closed'), 0o700);
+    const [uid, gid] = [process.getuid?.(), process.getgid?.()];
+    expect(findings).toEqual([
+      {
+        code: 'DIRECTORY_UNLISTED',
+        severity: 'warning',
+        names: [folder.file('closed')],
+        message: `Folder ${folder.file('closed')} cannot be read: owner ${uid}:${gid} mode 0000, this process is ${uid}:${gid}. Pairs in it are not found; those found before are still served.`,
+        hint: expect.stringContaining(`chgrp ${gid} ${folder.file('closed')} and chmod 750`) as unknown,
+      },
+    ]);
+  });
+
+  it('from some time on is served on, and the finding is taken back once it may be read again', async () => {
+    await mkdir(folder.file('closed'));
+    await put('a.test', await issue('a.test'));
+    await put('closed/b.test', await issue('b.test'));
+    const seen = await toldBy('close-folder.ts', [folder.path, folder.file('closed'), 'b.test']);
+    expect(seen).toEqual([
+      { isServed: true, codes: [] },
+      { isServed: true, codes: ['DIRECTORY_UNLISTED', 'RELOAD_REJECTED'] },
+      { isServed: true, codes: [] },
     ]);
   });
 
