@@ -17,6 +17,7 @@ import { withAlternative } from '../../src/credential/key-kinds.js';
 import { clientAuthority } from '../support/client-authority.js';
 import { captureClientHello } from '../support/raw-client-hello.js';
 import { manualClock } from '../support/manual-clock.js';
+import type { Credential } from '../../src/credential/credential.js';
 import { exchange, handshake, type RoutedServer, routedServer, SETTINGS } from './support/routed-server.js';
 import { credentialFor, credentialLike, sourceOf } from './support/sources.js';
 
@@ -47,6 +48,18 @@ describe('TLS servers', () => {
     expect(old).not.toBe(current);
     expect(servers.serverFor(credential, helloOf())).toBe(current);
   });
+
+  it('are at most 2,000, and those used last', async () => {
+    const lookups: string[] = [];
+    const servers = serversWith({ contexts: { increment: (result) => lookups.push(result) } });
+    const credential = await credentialFor('a.test');
+    const numbered = (id: number): Credential =>
+      Object.create(credential, { id: { value: `${id}` } }) as Credential;
+    for (let id = 0; id <= 2_000; id += 1) servers.serverFor(numbered(id), helloOf());
+    lookups.length = 0;
+    for (const id of [2_000, 1, 0]) servers.serverFor(numbered(id), helloOf());
+    expect(lookups).toEqual(['hit', 'hit', 'miss']);
+  }, 240_000);
 
   it('that nobody asked for between two rotations are dropped, others stay', async () => {
     const ticketKeys = new TicketKeys(manualClock(), 1_000);

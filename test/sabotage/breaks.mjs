@@ -3479,4 +3479,20 @@ export const breaks = [
     test: 'test/sources/directory/hostile.test.ts',
     testName: 'from some time on is served on',
   },
+  {
+    name: 'folders: loaded pairs are never dropped',
+    file: 'src/sources/directory/pair-loader.ts',
+    find: 'const KEPT_CREDENTIALS = 2_000;',
+    replace: 'const KEPT_CREDENTIALS = 200_000;',
+    test: 'test/sources/directory/kept-pairs.test.ts',
+    testName: '2,000 stay loaded',
+  },
+  {
+    name: 'TLS servers are never dropped',
+    file: 'src/handshake/tls-servers.ts',
+    find: 'const CACHED_SERVERS = 2_000;',
+    replace: 'const CACHED_SERVERS = 200_000;',
+    test: 'test/handshake/tls-servers.test.ts',
+    testName: 'are at most 2,000',
+  },
 ];
