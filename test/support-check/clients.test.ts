@@ -9,7 +9,9 @@ import { type TestCa, testCa } from '../support/certificates.js';
 import {
   chromium,
   curl,
+  deno,
   gnutlsCli,
+  hasDeno,
   nodeFetch,
   nodeHttp2,
   nodeHttps,
@@ -66,6 +68,26 @@ describe('curl', () => {
   it('refuses the server without the root, and under another name', async () => {
     expect(await curl({ port, host })).toMatchObject({ exitCode: 60, status: 0 });
     expect(await curl({ port, host: 'b.test', caPem })).toMatchObject({ exitCode: 60 });
+  });
+});
+
+(hasDeno ? describe : describe.skip)('deno', () => {
+  it('gets a page from a server whose root it is given', async () => {
+    expect(await deno({ port, host, caPem, path: '/x' })).toEqual({
+      status: 200,
+      body: expect.stringContaining('<p>hello over 1.1</p>'),
+      error: '',
+    });
+  });
+  it('refuses the server without the root, and under another name', async () => {
+    expect(await deno({ port, host })).toMatchObject({
+      status: 0,
+      error: expect.stringContaining('UnknownIssuer'),
+    });
+    expect(await deno({ port, host: 'b.test', caPem })).toMatchObject({
+      status: 0,
+      error: expect.stringContaining('not valid for name "b.test"'),
+    });
   });
 });
 

@@ -5,6 +5,7 @@
 export { run, environmentWithoutTrust, type Command, type Outcome } from './clients/child-process.js';
 export { chromium, type ChromiumAnswer, type ChromiumRequest } from './clients/chromium.js';
 export { curl, type CurlAnswer, type CurlRequest } from './clients/curl.js';
+export { deno, type DenoAnswer, hasDeno } from './clients/deno.js';
 export { gnutlsCli, type GnutlsAnswer, type GnutlsRequest } from './clients/gnutls.js';
 export {
   nodeFetch,
