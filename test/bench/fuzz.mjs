@@ -15,9 +15,9 @@ const LONGEST_RUN_MS = 600_000;
 
 /** Each fuzzer with its share of the inputs, here and in the soak: some take several times as long as others. */
 export const FUZZERS = [
-  ['ClientHello', helloFuzz, { bench: 1, soak: 1 }],
-  ['names', nameFuzz, { bench: 1, soak: 1 }],
-  ['PROXY header', proxyFuzz, { bench: 1, soak: 1 }],
+  ['ClientHello', helloFuzz, { bench: 1, soak: 0.5 }],
+  ['names', nameFuzz, { bench: 1, soak: 1.25 }],
+  ['PROXY header', proxyFuzz, { bench: 1, soak: 1.25 }],
   ['certificates', certificateFuzz, { bench: 0.1, soak: 0.5 }],
   ['plain HTTP', httpFuzz, { bench: 0.1, soak: 0.5 }],
 ];

@@ -1,7 +1,7 @@
 // The ClientHello reader under spoiled hellos.
 import { importSource } from './bundle.mjs';
 import { corpus } from './corpus.mjs';
-import { fragmented, messageOf, mutated, noise, segments } from './mutations.mjs';
+import { fragmented, messageOf, mutated, noise, recordLength, segments } from './mutations.mjs';
 import { realHellos } from './real-hellos.mjs';
 import { referenceFacts } from './reference-hello.mjs';
 
@@ -54,8 +54,7 @@ export async function helloFuzz(random) {
 
   const readUnspoiled = (hello) => {
     const { bytes, serverName, protocols, keyName } = hello;
-    const cut =
-      random.below(2) === 0 ? bytes : fragmented(messageOf(bytes), random, random.pick([1, 3, 100, 16_384]));
+    const cut = random.below(2) === 0 ? bytes : fragmented(messageOf(bytes), random, recordLength(random));
     const expected = JSON.stringify({ kind: 'hello', serverName, protocols });
     for (const result of [read([cut]), read(segments(cut, random))]) {
       const { kind, hello: found } = result;

@@ -29,9 +29,15 @@ export function fragmented(message, random, longest) {
   return Buffer.concat(parts);
 }
 
+/** How long records may be; tiny ones, which cost most, now and then. */
+export function recordLength(random) {
+  return random.below(16) === 0 ? random.pick([1, 3]) : random.pick([100, 16_384]);
+}
+
 /** The bytes in segments, as a network may cut them. */
 export function* segments(bytes, random) {
-  const longest = random.pick([1, 7, 100, 1_460, bytes.length]);
+  // Single bytes cost a thousand times as much as a segment that holds all, and show no more: now and then.
+  const longest = random.below(32) === 0 ? 1 : random.pick([30, 100, 1_460, bytes.length]);
   for (let offset = 0; offset < bytes.length;) {
     const end = Math.min(offset + 1 + random.below(longest), bytes.length);
     yield bytes.subarray(offset, end);
@@ -93,7 +99,7 @@ const MUTATIONS = [
       other.subarray(random.below(other.length)),
     ]);
   },
-  (bytes, random) => fragmented(messageOf(bytes), random, random.pick([1, 3, 100, 16_384])),
+  (bytes, random) => fragmented(messageOf(bytes), random, recordLength(random)),
 ];
 
 /** Writes a wrong number where a length stands: in the headers, or where a length of an extension is. */
