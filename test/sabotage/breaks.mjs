@@ -2460,6 +2460,15 @@ export const breaks = [
     replace: "['X25519', POST_QUANTUM_GROUP, 'prime256v1', 'secp384r1']",
     fromNode: 22,
     test: 'test/end-to-end/key-agreement.test.ts',
+    testName: 'begin with the post-quantum one',
+  },
+  {
+    name: 'groups: there is no post-quantum one',
+    file: 'src/handshake/tls-settings.ts',
+    find: "[POST_QUANTUM_GROUP, 'X25519', 'prime256v1', 'secp384r1']",
+    replace: "['X25519', 'prime256v1', 'secp384r1']",
+    fromNode: 22,
+    test: 'test/end-to-end/key-agreement.test.ts',
     testName: 'make it the post-quantum one with',
   },
   {
