@@ -1,31 +1,21 @@
 // Another key for the account (RFC 8555 §7.3.5): which key counts is never in doubt, whatever happens in between.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
 import { acme, memoryStorage, type Storage } from '../../src/index.js';
 import { keysOf } from '../issuance/support/faulty-storage.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
-import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
+import type { Pebble } from '../support/pebble.js';
+import type { PebbleFront } from '../support/pebble-front.js';
 import { acmeServer, acmeServing, type AcmeServing, HOST, nameGenerator } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { frontedPebble } from './support/fronted-pebble.js';
 
 const keep = closesAfterEach();
 const newName = nameGenerator('key');
 let pebble: Pebble;
 let front: PebbleFront;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-  front = await startPebbleFront(pebble);
-});
-
-afterAll(async () => {
-  await front.stop();
-  await pebble.stop();
-});
-
-beforeEach(() => {
-  front.requests.length = 0;
-  front.intercept = () => undefined;
+frontedPebble((started) => {
+  ({ pebble, front } = started);
 });
 
 async function serving(storage: Storage, name = newName()): Promise<AcmeServing> {

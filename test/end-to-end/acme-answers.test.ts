@@ -1,11 +1,11 @@
 // acme() and answers that are no answers: nonsense in every place, the wrong certificate, orders that never end, refusals
 // of every kind. Each has a code and the authority's words, the status says when it is tried next, the certificate in use
 // goes on serving, and nobody asks again and again.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { type AcmeOptions, type Clock, memoryStorage } from '../../src/index.js';
 import { testCa } from '../support/certificates.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
-import { type PebbleFront, type ScriptedAnswer, startPebbleFront } from '../support/pebble-front.js';
+import type { Pebble } from '../support/pebble.js';
+import type { PebbleFront, ScriptedAnswer } from '../support/pebble-front.js';
 import {
   acmePage,
   acmeServing,
@@ -14,6 +14,8 @@ import {
   nextFailure,
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { shiftedClock } from './support/clocks.js';
+import { frontedPebble } from './support/fronted-pebble.js';
 
 /** An attempt with a fallback to another challenge takes fewer than 30 requests. */
 const MOST_REQUESTS = 60;
@@ -22,19 +24,8 @@ const newName = nameGenerator('answer');
 let pebble: Pebble;
 let front: PebbleFront;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-  front = await startPebbleFront(pebble);
-});
-
-afterAll(async () => {
-  await front.stop();
-  await pebble.stop();
-});
-
-beforeEach(() => {
-  front.requests.length = 0;
-  front.intercept = () => undefined;
+frontedPebble((started) => {
+  ({ pebble, front } = started);
 });
 
 interface Serving extends AcmeServing {
@@ -44,16 +35,7 @@ interface Serving extends AcmeServing {
 
 async function serving(options: Partial<AcmeOptions> = {}, name = newName()): Promise<Serving> {
   const { directoryUrl } = front;
-  const clock = {
-    aheadMs: 0,
-    now(): number {
-      return Date.now() + this.aheadMs;
-    },
-    setTimeout: (callback: () => void, delayMs: number) => setTimeout(callback, delayMs).unref(),
-    clearTimeout: (handle: unknown) => {
-      clearTimeout(handle as NodeJS.Timeout);
-    },
-  };
+  const clock = shiftedClock();
   const made = await acmeServing({
     ...{ pebble, keep, options: { domains: name, directoryUrl, ...options } },
     server: { storage: memoryStorage(), clock },

@@ -1,5 +1,5 @@
 // dns-01 (RFC 8555 §8.4) with Pebble, and a name server whose records a user's solver sets.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   type AcmeDomains,
   type AcmeOptions,
@@ -7,8 +7,8 @@ import {
   memoryStorage,
   type SecureServerOptions,
 } from '../../src/index.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
-import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
+import type { Pebble } from '../support/pebble.js';
+import type { PebbleFront } from '../support/pebble-front.js';
 import { type TestDns, testDns } from '../support/test-dns.js';
 import {
   acmePage,
@@ -20,6 +20,7 @@ import {
   nextFailure,
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { frontedPebble } from './support/fronted-pebble.js';
 
 const keep = closesAfterEach();
 const newName = nameGenerator('dns');
@@ -27,19 +28,12 @@ let pebble: Pebble;
 let front: PebbleFront;
 let dns: TestDns;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-  front = await startPebbleFront(pebble);
-});
-
-afterAll(async () => {
-  await front.stop();
-  await pebble.stop();
+frontedPebble((started) => {
+  ({ pebble, front } = started);
 });
 
 beforeEach(() => {
   dns = testDns(pebble);
-  front.orders.length = 0;
 });
 
 function serving(domains: AcmeDomains, options: Partial<AcmeOptions> = {}): Promise<AcmeServing> {

@@ -1,18 +1,12 @@
 // acme() when something is wrong: the authority, the way to it, the way back, the account, the storage. Whatever it is,
 // it gets a code, the certificate in use goes on serving, and the process lives.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer as createTlsServer } from 'node:tls';
-import {
-  type AcmeOptions,
-  type Clock,
-  memoryStorage,
-  type SecureServerOptions,
-  type Storage,
-} from '../../src/index.js';
+import { type AcmeOptions, memoryStorage, type SecureServerOptions, type Storage } from '../../src/index.js';
 import { testCa } from '../support/certificates.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
-import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
+import type { Pebble } from '../support/pebble.js';
+import type { PebbleFront } from '../support/pebble-front.js';
 import { until } from '../support/until.js';
 import {
   acmePage,
@@ -24,6 +18,8 @@ import {
   nextFailure,
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { shiftedClock } from './support/clocks.js';
+import { frontedPebble } from './support/fronted-pebble.js';
 import { tls } from './support/connections.js';
 
 const keep = closesAfterEach();
@@ -31,20 +27,12 @@ const newName = nameGenerator('fault');
 let pebble: Pebble;
 let front: PebbleFront;
 
-beforeAll(async () => {
-  pebble = await startPebble({ blockedNames: ['blocked.test'] });
-  front = await startPebbleFront(pebble);
-});
-
-afterAll(async () => {
-  await front.stop();
-  await pebble.stop();
-});
-
-beforeEach(() => {
-  front.requests.length = 0;
-  front.intercept = () => undefined;
-});
+frontedPebble(
+  (started) => {
+    ({ pebble, front } = started);
+  },
+  { blockedNames: ['blocked.test'] },
+);
 
 interface Changes {
   readonly options?: Partial<AcmeOptions>;
@@ -63,20 +51,6 @@ function serving(name: string, { options, server }: Changes = {}): Promise<AcmeS
 
 function problem(type: string, detail: string): object {
   return { type: `urn:ietf:params:acme:error:${type}`, detail };
-}
-
-/** A clock that a test sets ahead; its timers are real. */
-function shiftedClock(): Clock & { aheadMs: number } {
-  return {
-    aheadMs: 0,
-    now() {
-      return Date.now() + this.aheadMs;
-    },
-    setTimeout: (callback, delayMs) => setTimeout(callback, delayMs).unref(),
-    clearTimeout: (handle) => {
-      clearTimeout(handle as NodeJS.Timeout);
-    },
-  };
 }
 
 function paths(path: string): number {

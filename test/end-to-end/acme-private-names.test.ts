@@ -1,11 +1,9 @@
 // Names that no public authority can certify: none is asked, and an authority of one's own is.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Agent } from 'node:https';
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { acmePage, acmeServer, acmeServing, HOST } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(60_000);
 
 const keep = closesAfterEach();
 let pebble: Pebble;

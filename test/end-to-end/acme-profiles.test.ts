@@ -1,10 +1,11 @@
 // Profiles and lifetimes: what is ordered by which name, with Pebble behind a front that has profiles.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { type AcmeOptions, memoryStorage } from '../../src/index.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
-import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
+import type { Pebble } from '../support/pebble.js';
+import type { PebbleFront } from '../support/pebble-front.js';
 import { acmeServing, type AcmeServing, nameGenerator, nextFailure } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { frontedPebble } from './support/fronted-pebble.js';
 
 const PROFILES = { classic: 'as ever', shortlived: 'six days' };
 const keep = closesAfterEach();
@@ -12,19 +13,11 @@ const newName = nameGenerator('profile');
 let pebble: Pebble;
 let front: PebbleFront;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-  front = await startPebbleFront(pebble);
-});
-
-afterAll(async () => {
-  await front.stop();
-  await pebble.stop();
+frontedPebble((started) => {
+  ({ pebble, front } = started);
 });
 
 beforeEach(() => {
-  front.orders.length = 0;
-  front.intercept = () => undefined;
   front.features.profiles = PROFILES;
   delete front.features.renewalInfo;
 });

@@ -1,23 +1,15 @@
 // A certificate is in use and its renewal fails, in every way that an authority can fail: each has a code and the
 // authority's own words, the next try is known, the certificate goes on serving, and nothing is asked in a loop.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  type AcmeOptions,
-  type Clock,
-  memoryStorage,
-  type SecureServerOptions,
-  type TlsmithErrorCode,
-} from '../../src/index.js';
+import { describe, expect, it } from '@jest/globals';
+import type { AcmeOptions, SecureServerOptions, TlsmithErrorCode } from '../../src/index.js';
 import { testCa } from '../support/certificates.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
-import {
-  type Interception,
-  type PebbleFront,
-  type ScriptedAnswer,
-  startPebbleFront,
-} from '../support/pebble-front.js';
-import { acmePage, acmeServing, type AcmeServing, nameGenerator } from './support/acme-server.js';
+import type { Pebble } from '../support/pebble.js';
+import type { Interception, PebbleFront, ScriptedAnswer } from '../support/pebble-front.js';
+import { acmePage, nameGenerator } from './support/acme-server.js';
+import { type CertificateInUse, certificateInUse, json, problem } from './support/certificate-in-use.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { hurriedClock, shiftedClock } from './support/clocks.js';
+import { frontedPebble } from './support/fronted-pebble.js';
 
 const MINUTE_MS = 60_000;
 const YEAR_MS = 365 * 86_400_000;
@@ -26,71 +18,16 @@ const newName = nameGenerator('renewal');
 let pebble: Pebble;
 let front: PebbleFront;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-  front = await startPebbleFront(pebble);
+frontedPebble((started) => {
+  ({ pebble, front } = started);
 });
-
-afterAll(async () => {
-  await front.stop();
-  await pebble.stop();
-});
-
-beforeEach(() => {
-  front.requests.length = 0;
-  front.intercept = () => undefined;
-});
-
-/** A clock that a test sets; its timers are real. */
-function shiftedClock(): Clock & { aheadMs: number } {
-  return {
-    aheadMs: 0,
-    now() {
-      return Date.now() + this.aheadMs;
-    },
-    setTimeout: (callback, delayMs) => setTimeout(callback, delayMs).unref(),
-    clearTimeout: (handle) => {
-      clearTimeout(handle as NodeJS.Timeout);
-    },
-  };
-}
-
-/** Long timers end thirty times as early; the time is right. */
-function hurriedClock(): Clock {
-  return {
-    ...shiftedClock(),
-    now: () => Date.now(),
-    setTimeout: (callback, delayMs) =>
-      setTimeout(callback, delayMs >= 10_000 ? delayMs / 30 : delayMs).unref(),
-  };
-}
-
-interface InUse extends AcmeServing {
-  readonly name: string;
-  readonly serialNumber: string;
-}
 
 /** Has a certificate, which is in use. */
-async function inUse(server: SecureServerOptions = {}, options: Partial<AcmeOptions> = {}): Promise<InUse> {
-  const name = newName();
-  const { directoryUrl } = front;
-  const serving = await acmeServing({
-    ...{ pebble, keep, server: { storage: memoryStorage(), ...server } },
-    options: { domains: name, directoryUrl, ...options },
-  });
-  await serving.secure.ready();
-  const { serialNumber } = await acmePage(pebble, name);
-  front.requests.length = 0;
-  return { ...serving, name, serialNumber };
-}
-
-function problem(type: string, detail: string, status = 403): ScriptedAnswer {
-  return { status, body: { type: `urn:ietf:params:acme:error:${type}`, detail } };
-}
-
-function json(value: object | string, status = 200): ScriptedAnswer {
-  const body = typeof value === 'string' ? value : JSON.stringify(value);
-  return { status, headers: { 'content-type': 'application/json' }, body };
+function inUse(
+  server: SecureServerOptions = {},
+  options: Partial<AcmeOptions> = {},
+): Promise<CertificateInUse> {
+  return certificateInUse({ pebble, front, keep, name: newName(), server, options });
 }
 
 /** Answers this to requests whose path begins so. */

@@ -1,13 +1,14 @@
 // Renewal information (RFC 9773) with a real authority: Pebble, and a front that adds what Debian's Pebble lacks.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { X509Certificate } from 'node:crypto';
 import { memoryStorage, type Clock, type Storage } from '../../src/index.js';
 import { certificateId } from '../support/certificate-id.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
-import { type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
+import type { Pebble } from '../support/pebble.js';
+import type { PebbleFront } from '../support/pebble-front.js';
 import { until } from '../support/until.js';
 import { acmeServing, type AcmeServing, HOST, nameGenerator, nextFailure } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { frontedPebble } from './support/fronted-pebble.js';
 import { tls } from './support/connections.js';
 
 const HOUR_MS = 3_600_000;
@@ -17,20 +18,11 @@ const newName = nameGenerator('window');
 let pebble: Pebble;
 let front: PebbleFront;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-  front = await startPebbleFront(pebble);
-});
-
-afterAll(async () => {
-  await front.stop();
-  await pebble.stop();
+frontedPebble((started) => {
+  ({ pebble, front } = started);
 });
 
 beforeEach(() => {
-  front.requests.length = 0;
-  front.orders.length = 0;
-  front.intercept = () => undefined;
   suggest(200, 300);
 });
 

@@ -1,28 +1,21 @@
 // A process that is killed while it revokes a certificate: the next one replaces it at once, and what the authority has not
 // heard of is revoked then.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { type Pebble, startPebble } from '../support/pebble.js';
-import { type Interception, type PebbleFront, startPebbleFront } from '../support/pebble-front.js';
+import { describe, expect, it } from '@jest/globals';
+import type { Pebble } from '../support/pebble.js';
+import type { Interception, PebbleFront } from '../support/pebble-front.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { acmePage, nameGenerator } from './support/acme-server.js';
 import { type AcmeProcess, acmeProcess } from './support/acme-processes.js';
 import { closesAfterEach } from './support/cleanup.js';
-
-jest.setTimeout(120_000);
+import { frontedPebble } from './support/fronted-pebble.js';
 
 const keep = closesAfterEach();
 const newName = nameGenerator('revoked');
 let pebble: Pebble;
 let front: PebbleFront;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-  front = await startPebbleFront(pebble);
-});
-
-afterAll(async () => {
-  await front.stop();
-  await pebble.stop();
+frontedPebble((started) => {
+  ({ pebble, front } = started);
 });
 
 /** A process, and the certificate that it serves. */

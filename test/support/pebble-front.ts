@@ -51,6 +51,10 @@ export interface PebbleFront {
   readonly features: AuthorityFeatures;
   /** Asked about every request. */
   intercept: Interception;
+  /** How slowly it answers, if it does: how long nothing comes, and between the hundred bytes that come at a time. */
+  pace: { readonly delayMs: number; readonly pauseMs: number } | undefined;
+  /** As if nobody had asked anything yet: what was scripted is forgotten, too. */
+  reset(): void;
   /** Passes the next request to this path on, and breaks the connection in place of an answer. */
   loseAnswerTo(path: string): void;
   /** Resolves when nobody is connected, and Pebble has answered all that was passed on. */
@@ -87,6 +91,13 @@ export async function startPebbleFront(
     directoryUrl: `${origin}/dir`,
     ...{ requests, orders: books.orders, features },
     intercept: () => undefined,
+    pace: undefined,
+    reset: () => {
+      requests.length = 0;
+      books.orders.length = 0;
+      front.intercept = () => undefined;
+      front.pace = undefined;
+    },
     loseAnswerTo: (path) => {
       lost = path;
     },
@@ -124,10 +135,26 @@ export async function startPebbleFront(
     }
     const noted = await books.noted(seen, received, origin);
     seen.status = received.status;
+    const { pace } = front;
+    if (pace !== undefined) await rest(pace.delayMs);
     response.writeHead(received.status, { ...received.headers, 'content-length': Buffer.byteLength(noted) });
-    response.end(noted);
+    if (pace !== undefined) await trickle(response, noted, pace.pauseMs);
+    else response.end(noted);
   };
   return front;
+}
+
+/** As long as somebody reads. */
+async function trickle(response: ServerResponse, body: string, pauseMs: number): Promise<void> {
+  for (let at = 0; at < body.length && !response.destroyed; at += 100) {
+    response.write(body.slice(at, at + 100));
+    await rest(pauseMs);
+  }
+  response.end();
+}
+
+function rest(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function readRequest({ method = '', url = '' }: IncomingMessage, body: string): SeenRequest {
