@@ -4,7 +4,14 @@ import type { RenewalInfo } from '../../src/acme/renewal-info.js';
 import type { Credential } from '../../src/credential/credential.js';
 import { TlsmithError } from '../../src/errors.js';
 import { settled } from '../support/manual-clock.js';
-import { event, type Fixture, type FixtureOptions, state, unstarted } from './support/managed-fixture.js';
+import {
+  event,
+  type Fixture,
+  type FixtureOptions,
+  renew,
+  state,
+  unstarted,
+} from './support/managed-fixture.js';
 import { DAY_MS, HOUR_MS } from './support/scripted-issuer.js';
 
 interface Advised extends Fixture {
@@ -218,6 +225,18 @@ describe('An issuer that says when to renew', () => {
     await fixture.clock.advance(3 * HOUR_MS);
     expect(state(fixture).nextRenewal?.why).toBe('1/3 of the lifetime left');
     expect(await storedAdvice(fixture)).toEqual([expect.not.stringContaining('"selected"')]);
+  });
+
+  it('is not asked about a certificate that has been replaced', async () => {
+    const fixture = await advised(windowAt(Number.MAX_SAFE_INTEGER - HOUR_MS, HOUR_MS));
+    const [first] = fixture.asked;
+    await renew(fixture);
+    await settled();
+    const before = fixture.asked.length;
+    await fixture.clock.advance(5 * HOUR_MS);
+    const later = fixture.asked.slice(before);
+    expect(later.length).toBeGreaterThan(0);
+    expect(later.map(({ id }) => id)).not.toContain(first?.id);
   });
 
   it('is not asked about a certificate that has expired', async () => {
