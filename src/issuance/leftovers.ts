@@ -1,4 +1,4 @@
-/** What nobody seems to use in the storage of ACME sources. Reads only; what it cannot read is not among it. */
+/** What nobody seems to use in the storage of sources whose certificates are issued. Reads only; what it cannot read is not among it. */
 import { X509Certificate } from 'node:crypto';
 import type { Lease, Storage } from '../storage/storage.js';
 import { decodeFailure } from './failure-record.js';
@@ -8,9 +8,9 @@ const DAY_MS = 86_400_000;
 /** Expired this long ago, or untouched: longer than any order, window or ladder goes on. */
 const GRACE_MS = 14 * DAY_MS;
 const SHORT_GRACE_MS = DAY_MS;
-const CERTIFICATES = 'managed/acme-';
+const CERTIFICATES = 'managed/';
 /** `managed/<issuer>/<certificate>/<record>` */
-const CERTIFICATE = /^managed\/(acme-[^/]+)\/([^/]+)\/([^/]+)$/;
+const CERTIFICATE = /^managed\/(acme-[^/]+|self-signed(?:-[^/]+)?)\/([^/]+)\/([^/]+)$/;
 /** `acme/<authority>/<kind>/<record>`; accounts are not among these. */
 const RECORD = /^acme\/([^/]+)\/(orders|challenges|budgets)\/([^/]+)$/;
 /** The chain goes last: whoever is killed in between leaves a certificate that is whole. */

@@ -78,14 +78,17 @@ class SelfSignedSource implements CertificateSource {
 
   async start(host: SourceHost): Promise<void> {
     const { names = localNames(), storage, keyType, days } = this.#options;
-    const { clock } = host;
+    const { clock, logger } = host;
     // Loaded only by servers that start one: every import of the package would pay for it otherwise.
-    const { managedSource, selfSignedIssuer } = await import('./self-signed-upkeep.js');
+    const { managedSource, selfSignedIssuer, StorageCleaning } = await import('./self-signed-upkeep.js');
+    const issuer = selfSignedIssuer({ clock, keyType, days });
+    const cleaned = storage && new StorageCleaning({ storage, issuerId: issuer.id, clock, logger });
     this.#managed = managedSource({
       name: NAME,
-      issuer: selfSignedIssuer({ clock, keyType, days }),
+      issuer,
       names: [names],
       storage: storage ?? memoryStorage(),
+      companions: cleaned === undefined ? [] : [cleaned],
     });
     await this.#managed.start?.(host);
   }

@@ -9,6 +9,7 @@ import {
 import type { CertificateSource } from '../../src/sources/certificate-source.js';
 import { memoryStorage } from '../../src/storage/memory-storage.js';
 import { type ManualClock, manualClock } from '../support/manual-clock.js';
+import { keysOf } from './support/faulty-storage.js';
 import { event } from './support/managed-fixture.js';
 import { DAY_MS } from './support/scripted-issuer.js';
 import { type RecordingHost, recordingHost } from './support/source-host.js';
@@ -54,6 +55,18 @@ describe('selfSigned()', () => {
     expect(find('192.168.1.4')).toBe(credential);
     expect(find('localhost')).toBeUndefined();
     expect(source.default?.()).toBe(credential);
+  });
+
+  it('removes from its storage what it had for other names, weeks after that has expired', async () => {
+    const storage = memoryStorage();
+    const before = await startedSelfSigned({ names: '192.168.1.4', days: 1, storage });
+    await before.source.close?.();
+    const { clock } = await startedSelfSigned({ names: '192.168.1.5', storage }, before.clock);
+    const ofOld = async (): Promise<string[]> => keysOf(storage, 'managed/self-signed/192.168.1.4-');
+    expect(await ofOld()).toHaveLength(1);
+    await clock.advance(19 * DAY_MS);
+    expect(await ofOld()).toEqual([]);
+    expect(await keysOf(storage, 'managed/self-signed/192.168.1.5-')).not.toEqual([]);
   });
 
   it('is renewed before it expires, with a new key', async () => {

@@ -86,6 +86,15 @@ describe('A certificate that has expired and that nobody manages', () => {
     expect(await keysOf(storage)).toEqual([RECORD]);
   });
 
+  it.each(['self-signed', 'self-signed-rsa-2048'])('is removed when it is of %s', async (issuer) => {
+    const gone = await stored('old-address.test', { days: -1, issuer });
+    const good = await stored('address.test', { days: 90, issuer });
+    cleaning('a.test');
+    await clock.advance(16 * DAY_MS);
+    expect(await kept(gone)).toBe(false);
+    expect(await kept(good)).toBe(true);
+  });
+
   it('is removed although the name is managed, when it is from an authority of before', async () => {
     const before = await stored('a.test', { days: -1, issuer: OLD_ISSUER });
     const now = await stored('a.test', { days: 90 });

@@ -2892,6 +2892,14 @@ export const breaks = [
   },
   // Files for other programs.
   {
+    name: 'storage: what a machine had for its old addresses stays for ever',
+    file: 'src/issuance/self-signed.ts',
+    find: 'companions: cleaned === undefined ? [] : [cleaned],',
+    replace: 'companions: [],',
+    test: 'test/issuance/self-signed.test.ts',
+    testName: 'removes from its storage what it had for other names',
+  },
+  {
     name: 'exports: the key is written for everybody',
     file: 'src/issuance/exported-files.ts',
     find: "{ option: 'keyFile', path: keyFile, content: key, mode },",
