@@ -161,9 +161,9 @@ export class CertificateKeeper {
         clock: this.#tools.host.clock,
         graceMs: 0,
       });
-      if (outcome.kind === 'failed') throw outcome.error;
       if (outcome.kind === 'closed') throw closed(this.names);
       if (this.#live.credential !== undefined && this.#live.credential.id !== before) return;
+      if (outcome.kind === 'failed') throw outcome.error;
       if (outcome.kind === 'busy') await delay(this.#tools.host.clock, BUSY_RETRY_MS, signal);
     }
   }
@@ -248,7 +248,10 @@ export class CertificateKeeper {
     };
     const outcome = await this.#attempts.attempt(situation);
     try {
-      if (!this.#closing.signal.aborted) await this.#conclude(outcome);
+      // Another process may have been faster, while this one was stopped or had lost its lease: then nothing has failed.
+      const isOvertaken = this.#live.own !== undefined && this.#live.credential?.id !== situation.live?.id;
+      const isOver = this.#closing.signal.aborted || (outcome.kind === 'failed' && isOvertaken);
+      if (!isOver) await this.#conclude(outcome);
     } catch (error) {
       this.#tools.host.logger.error({ names: this.names }, `A listener failed: ${messageOf(error)}`);
     }

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { createCredential } from '../../src/credential/credential.js';
 import { TlsmithError } from '../../src/errors.js';
+import { CertificateStore } from '../../src/issuance/certificate-store.js';
+import { encodeGeneration } from '../../src/issuance/stored-generation.js';
 import type { CryptoProvider } from '../../src/x509/crypto-provider.js';
 import { settled } from '../support/manual-clock.js';
 import { until } from '../support/until.js';
@@ -15,7 +18,7 @@ import {
   state,
   unstarted,
 } from './support/managed-fixture.js';
-import { DAY_MS, HOUR_MS, type Step } from './support/scripted-issuer.js';
+import { DAY_MS, HOUR_MS, type Step, testPair } from './support/scripted-issuer.js';
 
 const MINUTE_MS = 60_000;
 const failing = (facts: object = {}): Step => ({ fail: Object.assign(new Error('the CA is down'), facts) });
@@ -73,6 +76,34 @@ describe.each(CRYPTO_PROVIDERS)('renewal with %s', (_name, load) => {
       expect([...(await restarted(fixture)).source.list!()][0]?.id).toBe(first.id);
     },
   );
+});
+
+describe('a renewal that fails after another process has made it', () => {
+  it('is no failure, and not tried again', async () => {
+    const fixture = await started();
+    const { storage, clock, host, issuer } = fixture;
+    const names = ['a.test'];
+    let calls = 0;
+    let fail = (): void => undefined;
+    issuer.issue = () => {
+      calls += 1;
+      return new Promise((_, reject) => (fail = () => reject(new Error('the lease was lost'))));
+    };
+    const renewal = renew(fixture);
+    await until(() => calls > 0);
+    const now = clock.now();
+    const validity = { notBefore: now - HOUR_MS, notAfter: now + 90 * DAY_MS };
+    const credential = createCredential(await testPair({ names, ...validity }));
+    const { prefix } = new CertificateStore(storage, issuer.id, names);
+    await storage.put(`${prefix}current`, encodeGeneration({ names, credential, issuedAt: now }));
+    await event(host, 'reloaded');
+    fail();
+    await renewal;
+    expect((await served(fixture)).id).toBe(credential.id);
+    expect(state(fixture).attempts).toBe(0);
+    await clock.advance(DAY_MS);
+    expect(calls).toBe(1);
+  });
 });
 
 describe('a renewal by another authority', () => {
