@@ -116,6 +116,7 @@ export class FolderListing {
         path,
         relativePath,
         stamp,
+        ...((await isOnLocalDisk(path)) ? { localDevice: deviceOf(stamp) } : {}),
         pairs: pairsIn({
           fileNames,
           folderName: relativePath === '' ? undefined : basename(path),
@@ -123,7 +124,6 @@ export class FolderListing {
         }),
         fileCount: fileNames.length,
         hasSnapshots: others.some((entry) => entry.name === '..data' && entry.isSymbolicLink()),
-        ...((await isOnLocalDisk(path)) ? { localDevice: deviceOf(stamp) } : {}),
         folders: folder.isLinked ? [] : await subFolders(path, others),
       };
     } catch (error) {
