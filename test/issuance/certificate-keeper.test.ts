@@ -87,7 +87,11 @@ describe('a renewal that fails after another process has made it', () => {
     let fail = (): void => undefined;
     issuer.issue = () => {
       calls += 1;
-      return new Promise((_, reject) => (fail = () => reject(new Error('the lease was lost'))));
+      return new Promise((_, reject) => {
+        fail = () => {
+          reject(new Error('the lease was lost'));
+        };
+      });
     };
     const renewal = renew(fixture);
     await until(() => calls > 0);
