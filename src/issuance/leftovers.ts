@@ -25,7 +25,7 @@ export interface Leftover {
   /** What is to be locked meanwhile. */
   readonly lock?: string;
   /** Removes it, if it is still unused. */
-  remove(lease: Lease | undefined): Promise<void>;
+  readonly remove: (lease: Lease | undefined) => Promise<void>;
 }
 
 /** Where it is looked for. */
@@ -36,17 +36,21 @@ export interface LeftoverOptions {
   readonly issuerId: string;
   /** Whether the certificate of this segment is managed by this process. */
   readonly keeps: (segment: string) => boolean;
+  /** Ends the look, with its reason. */
+  readonly signal: AbortSignal;
 }
 
 /** All leftovers. */
 export async function* leftovers(options: LeftoverOptions): AsyncGenerator<Leftover> {
-  const { storage } = options;
-  const known = await certificatesIn(storage);
+  const { storage, signal } = options;
+  const known = await certificatesIn(options);
   for (const certificate of known.values()) {
+    signal.throwIfAborted();
     if (isKept(certificate, options) || !(await isUnused(certificate.folder, options))) continue;
     yield certificateLeftover(certificate, options);
   }
   for await (const key of storage.list('acme/')) {
+    signal.throwIfAborted();
     const [, issuer = '', kind, segment = ''] = RECORD.exec(key) ?? [];
     if (kind === undefined) continue;
     const folder = folderOf({ issuer, segment });
@@ -57,6 +61,7 @@ export async function* leftovers(options: LeftoverOptions): AsyncGenerator<Lefto
     if (found !== undefined) yield isOrder ? { ...found, lock: `${folder}lock` } : found;
   }
   for await (const key of storage.list('probe/')) {
+    signal.throwIfAborted();
     const found = await recordLeftover(key, { storage, graceMs: SHORT_GRACE_MS });
     if (found !== undefined) yield found;
   }
@@ -72,9 +77,13 @@ interface StoredCertificate extends CertificateKey {
 }
 
 /** By folder. */
-async function certificatesIn(storage: Storage): Promise<ReadonlyMap<string, StoredCertificate>> {
+async function certificatesIn({
+  storage,
+  signal,
+}: LeftoverOptions): Promise<ReadonlyMap<string, StoredCertificate>> {
   const found = new Map<string, StoredCertificate>();
   for await (const key of storage.list(CERTIFICATES)) {
+    signal.throwIfAborted();
     const [, issuer, segment] = CERTIFICATE.exec(key) ?? [];
     if (issuer === undefined || segment === undefined) continue;
     const folder = folderOf({ issuer, segment });

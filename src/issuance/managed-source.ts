@@ -201,6 +201,8 @@ class IssuedSource implements ManagedSource {
     await this.#starting?.catch(() => undefined);
     await this.#rest();
     await this.#closeIssuer();
+    // Last: a storage that hangs keeps nothing else from being closed.
+    await this.#running?.proof.close();
   }
 
   async #start(host: SourceHost): Promise<void> {
@@ -347,7 +349,7 @@ class IssuedSource implements ManagedSource {
   async #rest(): Promise<void> {
     this.#stopWatching?.();
     this.#stopWatching = undefined;
-    this.#running?.proof.close();
+    void this.#running?.proof.close();
     await Promise.all(Array.from(this.#keepers.values(), (keeper) => keeper.close()));
     await Promise.all(this.#options.companions.map((companion) => companion.close()));
   }

@@ -98,8 +98,8 @@ export class StorageCleaning implements Companion {
     if (last !== undefined && last.at <= now && passedMs < SHORTEST_PAUSE_MS) return;
     const unusedMs: Record<string, number> = {};
     let noted = 0;
-    for await (const leftover of leftovers({ storage, now, issuerId, keeps: this.#keeps })) {
-      if (this.#closing.signal.aborted) return;
+    const { signal } = this.#closing;
+    for await (const leftover of leftovers({ storage, now, issuerId, keeps: this.#keeps, signal })) {
       const before = last?.unusedMs[leftover.id];
       const known = before === undefined ? 0 : before + Math.min(passedMs, MOST_COUNTED_MS);
       const isRemoved = known >= leftover.graceMs && (await this.#remove(leftover));
@@ -109,13 +109,19 @@ export class StorageCleaning implements Companion {
     await storage.put(RECORD, new TextEncoder().encode(JSON.stringify(record)), { lease });
   }
 
-  /** Whether it was free to be removed. */
-  async #remove(leftover: Leftover): Promise<boolean> {
-    const { lock } = leftover;
-    const lease = lock === undefined ? undefined : await this.#lock(lock);
-    if (lock !== undefined && lease === undefined) return false;
-    await leftover.remove(lease).finally(() => lease?.release());
-    this.#tools.logger.debug({}, `Removed from the storage, because nobody uses it: ${leftover.id}`);
+  /** Whether it was free to be removed, and could be: one that cannot be keeps no other from it. */
+  async #remove({ id, lock, remove }: Leftover): Promise<boolean> {
+    const { logger } = this.#tools;
+    try {
+      const lease = lock === undefined ? undefined : await this.#lock(lock);
+      if (lock !== undefined && lease === undefined) return false;
+      await remove(lease).finally(() => lease?.release());
+    } catch (error) {
+      if (this.#closing.signal.aborted) throw error;
+      logger.debug({}, `${id} could not be removed from the storage: ${messageOf(error)}`);
+      return false;
+    }
+    logger.debug({}, `Removed from the storage, because nobody uses it: ${id}`);
     return true;
   }
 

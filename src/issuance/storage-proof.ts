@@ -58,10 +58,11 @@ export class StorageProof {
     if (this.#obstacle !== undefined) throw this.#obstacle;
   }
 
-  /** Looks no more. */
-  close(): void {
+  /** Looks no more; resolves when it has come to rest. */
+  async close(): Promise<void> {
     this.#isClosed = true;
     this.#tools.host.clock.clearTimeout(this.#timer);
+    await this.#looking;
   }
 
   async #look(): Promise<void> {

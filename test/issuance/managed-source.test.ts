@@ -193,6 +193,27 @@ describe('a storage that cannot be written', () => {
     expect(fixture.host.resolvedCodes).toContain('STORAGE_NOT_WRITABLE');
   });
 
+  it('is no longer looked at when the source has closed', async () => {
+    const storage = faultyStorage();
+    storage.interfere = (operation) => {
+      if (operation === 'put') throw new Error('full');
+    };
+    const fixture = await started({ storage });
+    let goOn: (() => void) | undefined;
+    let isReleased = false;
+    storage.interfere = (operation) =>
+      operation === 'put' ? new Promise((resolve) => (goOn = resolve)) : undefined;
+    await fixture.clock.advance(60 * SECOND_MS);
+    await until(() => goOn !== undefined);
+    const closed = Promise.resolve(fixture.source.close?.()).then(() => {
+      expect(isReleased).toBe(true);
+    });
+    await settled();
+    isReleased = true;
+    goOn?.();
+    await closed;
+  });
+
   it('fails start() of a strict server', async () => {
     const storage = faultyStorage();
     storage.interfere = (operation) => {

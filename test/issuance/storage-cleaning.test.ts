@@ -278,6 +278,33 @@ describe('Looking', () => {
     expect(await kept(gone)).toBe(false);
   });
 
+  it('is not kept from anything by a leftover that cannot be removed', async () => {
+    const stuck = await stored('a-stuck.test', { days: -1 });
+    const gone = await stored('gone.test', { days: -1 });
+    storage.interfere = (operation, key) => {
+      if (operation === 'delete' && key.startsWith(stuck)) throw new Error('EACCES');
+    };
+    cleaning();
+    await clock.advance(17 * DAY_MS);
+    expect(await kept(stuck)).toBe(true);
+    expect(await kept(gone)).toBe(false);
+  });
+
+  it('is over soon when the source closes, however much is stored', async () => {
+    for (let count = 0; count < 20; count += 1) await stored(`name-${count}.test`, { days: 60 });
+    const one = cleaning();
+    let reads = 0;
+    let closed: Promise<void> | undefined;
+    storage.interfere = (operation, key) => {
+      if (operation !== 'get' || !key.endsWith('/current')) return;
+      reads += 1;
+      closed ??= one.close();
+    };
+    await clock.advance(DAY_MS);
+    await closed;
+    expect(reads).toBe(1);
+  });
+
   it('ends with the source', async () => {
     const one = cleaning();
     storage.interfere = () => new Promise(() => undefined);
