@@ -11,8 +11,8 @@ import type { AttachableServer } from './application/application.js';
 import { Entrance } from './application/entrance.js';
 import { type CloseOptions, parseGrace } from './close-options.js';
 import { normalizeConfiguredName } from './credential/server-name.js';
-import { TlsmithError } from './errors.js';
-import type { SecureServerEvents } from './events.js';
+import { messageOf, TlsmithError } from './errors.js';
+import { emitGuarded, type SecureServerEvents } from './events.js';
 import { deferredListener } from './http/deferred-listener.js';
 import type { PlainAction } from './http/plain-listener.js';
 import { LazyCore } from './lazy-core.js';
@@ -318,8 +318,24 @@ export class SecureServer<
     if (this.#addresses.isOpening) return;
     this.#startListening(entrance).catch((error: unknown) => {
       if (!server.listening) return;
-      this.#core.current?.startFailed(error);
+      const { current } = this.#core;
+      if (current === undefined) this.#notLoaded(error);
+      else current.startFailed(error);
       entrance.shut();
+    });
+  }
+
+  /** The core tells of all else that fails; this is its own absence, such as after an update under a process that runs. */
+  #notLoaded(cause: unknown): void {
+    const error = new TlsmithError('SOURCE_FAILED', `The server could not be loaded: ${messageOf(cause)}`, {
+      hint: 'Restart the process; if that does not help, install the package again.',
+      cause,
+    });
+    const { code, hint, message } = error;
+    const { logger } = this.#settings;
+    logger.error({ code, hint }, message);
+    emitGuarded(this, ['failed', { error, names: [], attempt: 1 }], (thrown) => {
+      logger.error({ reason: messageOf(thrown) }, 'A listener of the event failed threw');
     });
   }
 

@@ -8,7 +8,11 @@ import {
   selfSigned,
   type SourceHost,
 } from '../src/index.js';
+import { parseOptions } from '../src/parse-options.js';
+import { SecureServer } from '../src/secure-server.js';
+import { memoryStorage } from '../src/storage/memory-storage.js';
 import { portOf } from './end-to-end/support/connections.js';
+import { memoryLog } from './end-to-end/support/log.js';
 import { testCa } from './support/certificates.js';
 import { nodeHttps } from './support/clients.js';
 
@@ -73,5 +77,28 @@ describe('a source', () => {
     });
     await expect(host?.verifyServed('127.0.0.1', 'AB:CD')).resolves.toBeUndefined();
     await secure.close();
+  });
+});
+
+describe('a server whose own code cannot be loaded any more', () => {
+  it('says so when nobody waits for its start, and does not keep the port', async () => {
+    const log = memoryLog();
+    const settings = parseOptions({ logger: log.logger });
+    // As good as a file that is gone: the core asks for its settings first of all.
+    Object.defineProperty(settings, 'policies', {
+      get: () => {
+        throw new Error('Cannot find module');
+      },
+    });
+    const server = createServer();
+    const secure = new SecureServer({ settings, sources: [], storage: memoryStorage }, server);
+    const failed = once(secure, 'failed');
+    const closed = once(server, 'close');
+    server.listen(0, '127.0.0.1');
+    expect(await failed).toMatchObject([{ error: { code: 'SOURCE_FAILED' }, names: [] }]);
+    await closed;
+    expect(log.lines).toMatchObject([
+      { level: 'error', message: expect.stringContaining('Cannot find module') as unknown },
+    ]);
   });
 });
