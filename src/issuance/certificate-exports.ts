@@ -11,7 +11,7 @@ import type { Lease, Storage } from '../storage/storage.js';
 import { settledOrAborted } from './abortable.js';
 import { certificateSegment, issuerPrefix } from './certificate-store.js';
 import type { Companion } from './companion.js';
-import { type ParsedExport, pathsFor } from './export-options.js';
+import type { ParsedExport } from './export-options.js';
 import { areWritten, type ExportedFile, exportedFiles, writeFiles } from './exported-files.js';
 import { createSlots } from './slots.js';
 
@@ -46,7 +46,7 @@ interface Job {
   readonly ended: AbortController;
   /** Ends the wait for the next try: there is something new. */
   rest: AbortController;
-  running: Promise<void> | undefined;
+  isRunning: boolean;
 }
 
 /** The exports of one source. */
@@ -54,8 +54,11 @@ export class CertificateExports implements Companion {
   readonly #tools: ExportTools;
   readonly #clock: Clock;
   readonly #jobs = new Map<string, Job>();
+  /** Also of certificates that are no longer managed, until they have come to rest. */
+  readonly #running = new Set<Promise<void>>();
   /** By path: the certificate that is written there. */
   readonly #owners = new Map<string, string>();
+  #isClosed = false;
   readonly #slots = createSlots(EXPORTING_SLOTS);
 
   constructor(tools: ExportTools) {
@@ -64,13 +67,13 @@ export class CertificateExports implements Companion {
   }
 
   served(names: readonly string[], credential: Credential): void {
+    // What was being loaded when the source closed may come after it.
+    if (this.#isClosed) return;
     const segment = certificateSegment(names);
     const job = this.#jobs.get(segment) ?? this.#begin(segment, names);
     job.next = credential;
     job.rest.abort();
-    job.running ??= this.#run(segment, job).finally(() => {
-      job.running = undefined;
-    });
+    if (!job.isRunning) this.#start(segment, job);
   }
 
   /** The files stay: other programs use them. */
@@ -79,20 +82,29 @@ export class CertificateExports implements Companion {
     this.#jobs.get(segment)?.ended.abort(new Error('The certificate is no longer managed.'));
     this.#jobs.delete(segment);
     for (const [path, owner] of this.#owners) if (owner === segment) this.#owners.delete(path);
+    // Another one may have waited for the paths.
+    for (const { rest } of this.#jobs.values()) rest.abort();
   }
 
   async close(): Promise<void> {
-    const jobs = [...this.#jobs.values()];
-    for (const { ended } of jobs) ended.abort(new Error('The source was closed.'));
-    await Promise.all(jobs.map(async ({ running }) => running));
+    this.#isClosed = true;
+    for (const { ended } of this.#jobs.values()) ended.abort(new Error('The source was closed.'));
+    await Promise.all(this.#running);
   }
 
   #begin(segment: string, names: readonly string[]): Job {
     const job = newJob(names);
     this.#jobs.set(segment, job);
-    for (const path of pathsFor(this.#tools.options, names))
-      if (!this.#owners.has(path)) this.#owners.set(path, segment);
     return job;
+  }
+
+  #start(segment: string, job: Job): void {
+    job.isRunning = true;
+    const running = this.#run(segment, job).finally(() => {
+      job.isRunning = false;
+      this.#running.delete(running);
+    });
+    this.#running.add(running);
   }
 
   async #run(segment: string, job: Job): Promise<void> {
@@ -124,7 +136,7 @@ export class CertificateExports implements Companion {
 
   async #export(segment: string, job: Job, credential: Credential): Promise<void> {
     const files = exportedFiles(this.#tools.options, job.names, credential);
-    this.#assertOwn(segment, files);
+    this.#claim(segment, files);
     // Nearly always so after a restart: then nobody has to wait for his turn.
     if (await this.#isDone(segment, job, { files, credential })) return;
     const lease = await this.#turn(segment, job.ended.signal);
@@ -189,9 +201,12 @@ export class CertificateExports implements Companion {
   }
 
   /** Two certificates with the same first name would write over each other for ever: the one that came first has them. */
-  #assertOwn(segment: string, files: readonly ExportedFile[]): void {
-    const taken = files.find(({ path }) => this.#owners.get(path) !== segment);
-    if (taken === undefined) return;
+  #claim(segment: string, files: readonly ExportedFile[]): void {
+    const taken = files.find(({ path }) => (this.#owners.get(path) ?? segment) !== segment);
+    if (taken === undefined) {
+      for (const { path } of files) this.#owners.set(path, segment);
+      return;
+    }
     throw new TlsmithError(
       'EXPORT_FAILED',
       `Another certificate is written to ${taken.path} already: two of them begin with the same name.`,
@@ -228,7 +243,7 @@ function newJob(names: readonly string[]): Job {
   const ended = new AbortController();
   setMaxListeners(0, ended.signal);
   const rest = new AbortController();
-  return { names, next: undefined, told: undefined, failures: 0, ended, rest, running: undefined };
+  return { names, next: undefined, told: undefined, failures: 0, ended, rest, isRunning: false };
 }
 
 /** Read anew: the compiler takes it for what it was before the wait. */

@@ -88,13 +88,6 @@ export function parseExport(
   return { certFile, keyFile, chainFile, bundleFile, mode, hook };
 }
 
-/** All paths for a certificate. */
-export function pathsFor(options: ParsedExport, names: readonly string[]): readonly string[] {
-  return PATHS.map((option) => options[option])
-    .filter((path) => path !== undefined)
-    .map((path) => pathFor(path, names));
-}
-
 /** The path for a certificate. Names come as parsed by the grammar of names, so that they hold no separator. */
 export function pathFor(path: string, names: readonly string[]): string {
   const [first = ''] = names;

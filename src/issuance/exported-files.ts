@@ -1,7 +1,7 @@
 /** A certificate as files for other programs: what they hold, and their replacement. */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { chmod, lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Credential } from '../credential/credential.js';
 import { codeOf } from '../errors.js';
 import { type ParsedExport, pathFor } from './export-options.js';
@@ -35,7 +35,10 @@ export function exportedFiles(
   );
 }
 
-/** Whether all of them are as they should be. */
+/**
+ * Whether all of them are as they should be; links are not followed, and so are no files.
+ * @throws an error when something else than a file is in the place of one: a folder, a pipe, a device
+ */
 export async function areWritten(files: readonly ExportedFile[]): Promise<boolean> {
   const found = await Promise.all(files.map(isWritten));
   return found.every(Boolean);
@@ -51,7 +54,8 @@ export async function writeFiles(files: readonly ExportedFile[]): Promise<void> 
     for (const file of files) {
       const { path } = file;
       await mkdir(dirname(path), { recursive: true, mode: folderMode(files) });
-      const from = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`);
+      // Without the name of the file, which may be as long as a name can be.
+      const from = join(dirname(path), `.tlsmith-${randomBytes(8).toString('hex')}.tmp`);
       staged.push({ from, to: path });
       await stage(from, file);
     }
@@ -75,8 +79,12 @@ async function stage(path: string, { content, mode }: ExportedFile): Promise<voi
 
 async function isWritten({ path, content, mode }: ExportedFile): Promise<boolean> {
   try {
+    const found = await lstat(path);
+    if (found.isSymbolicLink()) return false;
+    if (!found.isFile()) throw new Error(`${path} is no file, and is left as it is`);
+    if (found.size !== Buffer.byteLength(content)) return false;
     if ((await readFile(path, 'utf8')) !== content) return false;
-    const isMode = process.platform === 'win32' || ((await stat(path)).mode & 0o777) === mode;
+    const isMode = process.platform === 'win32' || (found.mode & 0o777) === mode;
     // The same file with another mode is no change of the certificate.
     if (!isMode) await chmod(path, mode);
     return true;

@@ -1,7 +1,10 @@
 // Certificates as files for other programs: what they hold, when they change, and a hook that may do what it likes.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { X509Certificate } from 'node:crypto';
-import { chmod, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, lstat, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { createSecureContext } from 'node:tls';
 import { type Credential, createCredential } from '../../src/credential/credential.js';
 import { CertificateExports } from '../../src/issuance/certificate-exports.js';
@@ -192,10 +195,41 @@ describe('The files', () => {
     await until(() => host.findings.length > 0);
     expect(host.findings).toMatchObject([{ code: 'EXPORT_FAILED', names: ['a.test', 'b.test'] }]);
     await written(folder.file('a.test.pem'), one.cert);
+    // The clock stands still: nobody waits for the next try.
     exports.unmanaged(NAMES);
-    exports.unmanaged(['a.test', 'b.test']);
-    exports.served(['a.test', 'b.test'], other);
     await written(folder.file('a.test.pem'), other.cert);
+    expect(host.resolvedCodes).toContain('EXPORT_FAILED');
+  });
+
+  it('take the place of a link, and leave what it leads to', async () => {
+    const { certFile } = allFiles();
+    const credential = await issued();
+    const target = folder.file('elsewhere.pem');
+    await writeFile(target, credential.cert, { mode: 0o600 });
+    await symlink(target, certFile);
+    const { exports } = process_({ certFile });
+    exports.served(NAMES, credential);
+    await until(async () => (await lstat(certFile)).isFile());
+    expect((await stat(target)).mode & 0o777).toBe(0o600);
+  });
+
+  it('leave pipes, devices and folders alone, which is told of', async () => {
+    const { certFile } = allFiles();
+    await promisify(execFile)('mkfifo', [certFile]);
+    const { exports, host } = process_({ certFile });
+    exports.served(NAMES, await issued());
+    await until(() => host.findings.length > 0);
+    expect(host.findings).toMatchObject([{ code: 'EXPORT_FAILED' }]);
+    expect(host.findings[0]?.message).toContain(`${certFile} is no file`);
+    expect((await lstat(certFile)).isFIFO()).toBe(true);
+  });
+
+  it('may have names as long as names can be', async () => {
+    const certFile = folder.file(`${'a'.repeat(255 - 4)}.pem`);
+    const { exports } = process_({ certFile });
+    const credential = await issued();
+    exports.served(NAMES, credential);
+    await written(certFile, credential.cert);
   });
 
   it('that cannot be written are told of, tried again, and no old one is lost', async () => {
@@ -230,6 +264,39 @@ describe('The files', () => {
     await written(certFile, credential.cert);
     exports.unmanaged(NAMES);
     expect(await readFile(certFile, 'utf8')).toBe(credential.cert);
+  });
+
+  it('of a certificate that comes when the source has closed are not written', async () => {
+    const { certFile } = allFiles();
+    const { exports } = process_({ certFile });
+    await exports.close();
+    exports.served(NAMES, await issued());
+    for (let turn = 0; turn < 20; turn += 1) await settled();
+    expect(await readdir(dirname(certFile))).toEqual([]);
+  });
+
+  it('are at rest when the source has closed, also those of a certificate that is no longer managed', async () => {
+    const faulty = faultyStorage();
+    storage = faulty;
+    let goOn: (() => void) | undefined;
+    let isReleased = false;
+    const { exports } = process_({ certFile: allFiles().certFile, hook: recording().hook });
+    faulty.interfere = (operation) => {
+      if (operation !== 'put') return undefined;
+      return new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+    };
+    exports.served(NAMES, await issued());
+    await until(() => goOn !== undefined);
+    exports.unmanaged(NAMES);
+    const closed = exports.close().then(() => {
+      expect(isReleased).toBe(true);
+    });
+    await settled();
+    isReleased = true;
+    goOn?.();
+    await closed;
   });
 });
 
