@@ -30,12 +30,7 @@ beforeEach(async () => {
   clock = manualClock();
   log = memoryLog();
   secure = createSecureServer(
-    {
-      sources: pemPair(await ca.issue({ names: ['a.test'] })),
-      logger: log.logger,
-      clock,
-      handshakeTimeoutMs: 300,
-    },
+    { sources: pemPair(await ca.issue({ names: ['a.test'] })), logger: log.logger, clock },
     (_request: IncomingMessage, response: ServerResponse) => {
       response.end('page');
     },
@@ -94,10 +89,13 @@ describe('handshakes that are begun and left', () => {
   });
 
   it('are cut at the deadline of the handshake', async () => {
-    const [client] = await connection();
-    client.write(await captureClientHello({ servername: 'a.test' }));
-    await once(client, 'data');
+    const sources = pemPair(await ca.issue({ names: ['a.test'] }));
+    const options = { sources, logger: log.logger, handshakeTimeoutMs: 500 };
+    const impatient = keep(createSecureServer(options, () => undefined));
+    await impatient.listen({ port: 0, host: '127.0.0.1' });
+    const client = keep(await tcp(portOf(impatient.server)));
     client.resume();
+    client.write(await captureClientHello({ servername: 'a.test' }));
     await gone(client);
     await until(() => log.lines.some(({ facts }) => facts['code'] === 'HANDSHAKE_TIMEOUT'), 'the log line');
   });
