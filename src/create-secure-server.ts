@@ -96,7 +96,7 @@ function parseSource(source: unknown, index: number): CertificateSource {
   if (typeof source === 'function') return fromFunction(source as SourceFunction);
   if (isSource(source)) return source;
   throw new TypeError(
-    `createSecureServer: \`sources[${index}]\` is neither a source (an object with name and find) nor a function.`,
+    `createSecureServer: \`sources[${index}]\` is neither a source (an object with name and find) nor a function. Files are filePair({ certFile, keyFile }), folders directory(path).`,
   );
 }
 

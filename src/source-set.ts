@@ -89,7 +89,7 @@ export class SourceSet {
       `No source issues and renews a certificate for ${serverName}.`,
       {
         serverName,
-        hint: 'Only managed sources renew: selfSigned(), acme(), privateCa(). For files use reload().',
+        hint: 'Only managed sources renew: selfSigned() and acme(). For files use reload().',
       },
     );
   }

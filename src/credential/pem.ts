@@ -99,9 +99,14 @@ function malformed(text: string, origin: Origin): TlsmithError {
     ? 'has a PEM block that is cut off or damaged (no matching END line, or characters that are not base64)'
     : 'contains no PEM block (no line `-----BEGIN …-----`)';
   return new TlsmithError('TLS_PEM_INVALID', `${origin} ${why}.`, {
-    hint: 'Copy the whole file again, from the BEGIN line to the END line.',
+    hint: PATH.test(text)
+      ? 'It looks like a path: filePair({ certFile, keyFile }) reads files.'
+      : 'Copy the whole file again, from the BEGIN line to the END line.',
   });
 }
+
+/** One short line that ends as the names of such files do. */
+const PATH = /^[^\r\n]{1,500}\.(?:pem|crt|cer|key)\s*$/;
 
 function wrongKind(blocks: readonly PemBlock[], origin: Origin, wanted: string): TlsmithError {
   const labels = blocks.map((block) => block.label);

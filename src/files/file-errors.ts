@@ -19,7 +19,7 @@ export async function fileError(error: unknown, path: string, role: string): Pro
         `${role} ${path} does not exist. ${await surroundingsOf(path)}`,
         {
           ...facts,
-          hint: `Check the path. In a container, check that the folder is mounted: -v ./${basename(dirname(path))}:${dirname(path)}:ro`,
+          hint: `Check the path.${mountAdvice(dirname(resolve(path)))}`,
         },
       );
     case 'EISDIR':
@@ -73,6 +73,12 @@ function folderHint(folder: string): string {
   const opening = `chgrp ${ownId('gid')} ${folder} and chmod 750, the key itself 640 with the same group`;
   if (!/\/(live|archive)(\/|$)/.test(folder)) return `Let the process in: ${opening}.`;
   return `certbot keeps live and archive for root alone. Let a deploy hook (certbot renew --deploy-hook) copy the pair to where this user may read it; or open both folders: ${opening}; or let acme() order the certificate.`;
+}
+
+/** Nobody mounts over the root. */
+function mountAdvice(folder: string): string {
+  const name = basename(folder);
+  return name === '' ? '' : ` In a container, check that the folder is mounted: -v ./${name}:${folder}:ro`;
 }
 
 async function surroundingsOf(path: string): Promise<string> {

@@ -1,5 +1,6 @@
 /** What ACME certificates need once their server starts, as one piece to load then. */
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { TlsmithError } from '../errors.js';
 import type { SourceHost } from '../sources/certificate-source.js';
 import { fileError } from '../files/file-errors.js';
@@ -88,7 +89,8 @@ function isNoTestAuthority(issuerId: string): boolean {
   return issuerId.startsWith('acme-') && !/staging|test/.test(issuerId);
 }
 
-async function readRoots(path: string): Promise<string> {
+async function readRoots(file: string): Promise<string> {
+  const path = resolve(file);
   let text: string;
   try {
     text = await readFile(path, 'utf8');

@@ -27,7 +27,7 @@ export async function probeStorage(storage: Storage): Promise<TlsmithError | und
 function notWritable(why: string, cause?: unknown): TlsmithError {
   return new TlsmithError(
     'STORAGE_NOT_WRITABLE',
-    `Nothing is issued, because storage cannot be written: ${why}.`,
+    `Nothing is issued, because storage cannot be written: ${why.replace(/\.$/, '')}.`,
     {
       hint: 'Without storage each restart would order new certificates and run into rate limits. Check owner, mode and free space of the storage folder; certificates that are stored already are served.',
       ...(cause === undefined ? {} : { cause }),

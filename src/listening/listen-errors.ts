@@ -1,6 +1,7 @@
 /** What a failed `listen` means, and what to do about it. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { dirname } from 'node:path';
 import { codeOf, messageOf, TlsmithError } from '../errors.js';
 import type { ListenTarget } from './listen-target.js';
 
@@ -23,7 +24,7 @@ export function listenError(error: unknown, target: ListenTarget): TlsmithError 
             hint: 'Stop that program or choose another path.',
           });
     case 'EACCES':
-      return target.path === undefined ? privileged(target, facts) : forbiddenPath(where, facts);
+      return target.path === undefined ? privileged(target, facts) : forbiddenPath(target.path, where, facts);
     case 'EADDRNOTAVAIL':
       return new TlsmithError(
         'ADDRESS_NOT_LOCAL',
@@ -35,7 +36,10 @@ export function listenError(error: unknown, target: ListenTarget): TlsmithError 
         },
       );
     default:
-      return new TlsmithError('LISTEN_FAILED', `Listening on ${where} failed: ${messageOf(error)}.`, facts);
+      return new TlsmithError('LISTEN_FAILED', `Listening on ${where} failed: ${messageOf(error)}.`, {
+        ...facts,
+        ...(codeOf(error) === 'ENOTFOUND' ? { hint: NO_SUCH_HOST } : {}),
+      });
   }
 }
 
@@ -49,7 +53,18 @@ export function describeTarget(target: ListenTarget): string {
     : `${target.host}:${String(target.port)}`;
 }
 
-function forbiddenPath(where: string, facts: object): TlsmithError {
+const NO_SUCH_HOST =
+  'Give an address of this machine as `host`, or leave it out to listen on all of them; names for clients come from the certificates.';
+
+/** Which the system also says of a folder that is not there. */
+function forbiddenPath(path: string, where: string, facts: object): TlsmithError {
+  const folder = dirname(path);
+  if (!existsSync(folder)) {
+    return new TlsmithError('LISTEN_FAILED', `The ${where} cannot be created: ${folder} does not exist.`, {
+      ...facts,
+      hint: 'Make the folder (mkdir -p), or choose a path in one that is there.',
+    });
+  }
   return new TlsmithError('LISTEN_FAILED', `This process may not create the ${where}.`, {
     ...facts,
     hint: 'Make its folder writable for the user this process runs as, or choose a path in a folder that is.',

@@ -86,6 +86,8 @@ class FilePairSource implements CertificateSource {
 }
 
 function parse(options: FilePairOptions): FilePairFiles {
+  if (typeof options !== 'object' || (options as unknown) === null)
+    throw new TypeError('filePair: give an object with `certFile` and `keyFile`, or with `pfxFile`.');
   assertKnownOptions('filePair', options, { known: OPTIONS });
   const { passphrase, passphraseFile } = options;
   if (passphrase !== undefined && typeof passphrase !== 'string')

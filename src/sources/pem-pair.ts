@@ -20,6 +20,8 @@ export interface PemPairOptions {
  * @throws `TypeError` when `cert` or `key` is missing
  */
 export function pemPair(options: PemPairOptions): CertificateSource {
+  if (typeof options !== 'object' || (options as unknown) === null)
+    throw new TypeError('pemPair: give an object with `cert` and `key`; for files there is filePair().');
   assertPem(options.cert, 'cert');
   assertPem(options.key, 'key');
   const { passphrase } = options;

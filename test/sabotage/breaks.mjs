@@ -3069,6 +3069,23 @@ export const breaks = [
     test: 'test/issuance/certificate-exports.test.ts',
     testName: 'may have names as long as names can be',
   },
+  // What a new user is told.
+  {
+    name: 'a path given to pemPair is taken for damaged text',
+    file: 'src/credential/pem.ts',
+    find: 'hint: PATH.test(text)',
+    replace: 'hint: text === ""',
+    test: 'test/sources/pem-pair.test.ts',
+    testName: 'tells text from a path',
+  },
+  {
+    name: 'a socket in a folder that is missing is said to be forbidden',
+    file: 'src/listening/listen-errors.ts',
+    find: 'if (!existsSync(folder)) {',
+    replace: 'if (existsSync(folder) && folder === "") {',
+    test: 'test/end-to-end/listening.test.ts',
+    testName: 'path in a folder that does not exist is refused',
+  },
   // What is removed from the storage.
   {
     name: 'cleaning: one that cannot be removed keeps all others',

@@ -139,6 +139,8 @@ describe('a file pair', () => {
       expect((await failure({ certFile: join(folder, 'none', 'x.pem'), keyFile })).message).toContain(
         'does not exist',
       );
+      const atTheRoot = await failure({ certFile: '/no-such-file.pem', keyFile });
+      expect(atTheRoot.hint).not.toContain('-v'); // Nobody mounts over the root.
     });
   });
 
@@ -197,6 +199,8 @@ describe('a file pair', () => {
   });
 
   it.each([
+    [undefined, '`certFile` and `keyFile`'],
+    ['cert.pem', '`certFile` and `keyFile`'],
     [{}, 'certFile'],
     [{ certFile: 'a' }, 'keyFile'],
     [{ certFile: 'a', keyFile: '' }, 'keyFile'],

@@ -63,6 +63,14 @@ describe('a PEM pair', () => {
   it('names the option that is missing', () => {
     expect(() => pemPair({ cert: 'x' } as PemPairOptions)).toThrow(/`key`/);
     expect(() => pemPair({ key: 'x' } as PemPairOptions)).toThrow(/`cert`/);
+    expect(() => pemPair(undefined as unknown as PemPairOptions)).toThrow(/`cert` and `key`/);
+  });
+
+  it('tells text from a path, which is for filePair', async () => {
+    await expect(started({ cert: './cert.pem', key: './key.pem' })).rejects.toMatchObject({
+      code: 'TLS_PEM_INVALID',
+      hint: expect.stringContaining('filePair') as unknown,
+    });
   });
 
   async function started(options: PemPairOptions): Promise<CertificateSource> {
