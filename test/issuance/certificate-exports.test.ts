@@ -271,8 +271,12 @@ describe('The files', () => {
     const { exports } = process_({ certFile });
     await exports.close();
     exports.served(NAMES, await issued());
-    for (let turn = 0; turn < 20; turn += 1) await settled();
-    expect(await readdir(dirname(certFile))).toEqual([]);
+    // By the time that one that came later is written, so would this one be.
+    const later = folder.file('later', 'certificate.pem');
+    const credential = await issued();
+    process_({ certFile: later }).exports.served(NAMES, credential);
+    await written(later, credential.cert);
+    expect(await readdir(dirname(certFile))).toEqual(['later']);
   });
 
   it('are at rest when the source has closed, also those of a certificate that is no longer managed', async () => {
