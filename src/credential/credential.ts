@@ -124,13 +124,12 @@ export function isCredential(value: unknown): value is Credential {
 }
 
 /**
- * Proves by OpenSSL itself that this Node can serve `credential`. The key is left out: that it is the certificate's own, and of
- * a kind that TLS has, is known already, and reading it once more takes as long as the rest.
+ * Proves by OpenSSL itself that this Node can serve `credential`.
  * @throws {@link TlsmithError} `TLS_KEY_UNSUPPORTED` with OpenSSL's reason
  */
 export function assertServable(credential: Credential): void {
   try {
-    createSecureContext({ cert: credential.cert });
+    createSecureContext({ cert: credential.cert, key: credential.key });
   } catch (error) {
     throw new TlsmithError(
       'TLS_KEY_UNSUPPORTED',

@@ -218,7 +218,7 @@ describe('a pair that cannot work', () => {
   });
 
   it('is refused before it is served when OpenSSL does not take it', () => {
-    const credential = { ...createCredential(pair), cert: 'nonsense' };
+    const credential = { ...createCredential(pair), key: 'nonsense' };
     expect(() => {
       assertServable(credential);
     }).toThrow('This Node refuses to serve the certificate for a.test, *.b.test');

@@ -1796,6 +1796,14 @@ export const breaks = [
     testName: 'breaks the connection while it is polled',
   },
   {
+    name: 'OpenSSL is shown the certificate alone, and not its key',
+    file: 'src/credential/credential.ts',
+    find: 'createSecureContext({ cert: credential.cert, key: credential.key });',
+    replace: 'createSecureContext({ cert: credential.cert });',
+    test: 'test/credential/credential.test.ts',
+    testName: 'is refused before it is served when OpenSSL does not take it',
+  },
+  {
     name: 'ACME: an authority is asked sooner than it wants',
     file: 'src/acme/polling.ts',
     find: 'if (retryAfterMs > waitMs) await delay',
