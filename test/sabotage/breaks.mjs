@@ -10,6 +10,14 @@ export const breaks = [
     test: 'test/credential/credential.test.ts',
     testName: 'is refused when the key belongs to another certificate',
   },
+  {
+    name: 'what decrypts to a right padding by chance counts as a key',
+    file: 'src/sources/file-pair/pkcs12-bags.ts',
+    find: 'keyIn(await opened([algorithm, encrypted], passphrase, reading), reading)',
+    replace: '(void keyIn, await opened([algorithm, encrypted], passphrase, reading))',
+    test: 'test/sources/file-pair-pkcs12.test.ts',
+    testName: 'decrypts to a right padding',
+  },
   // Who is let in before the handshake.
   {
     name: 'a proxy may leave its PROXY header out',

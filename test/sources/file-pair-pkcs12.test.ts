@@ -162,6 +162,14 @@ describe('a PKCS#12 file that cannot be opened', () => {
     });
   });
 
+  it('asks for the passphrase also where, of 256 files, one without a MAC decrypts to a right padding without it', async () => {
+    const pfxFile = join(__dirname, '..', 'fixtures', 'padding-right-by-chance.pfx');
+    expect(await failureOf({ pfxFile })).toMatchObject({
+      code: 'TLS_KEY_PASSPHRASE_REQUIRED',
+      path: pfxFile,
+    });
+  });
+
   it('names the file that a wrong passphrase came from', async () => {
     await withTemporaryFolder(async (folder) => {
       const { pfxFile } = await exported(folder);

@@ -76,7 +76,10 @@ async function bagsAmong(
         break;
       case SHROUDED_KEY: {
         const [algorithm, encrypted] = children(value);
-        bags.push({ kind: 'key', der: await opened([algorithm, encrypted], passphrase, reading) });
+        bags.push({
+          kind: 'key',
+          der: keyIn(await opened([algorithm, encrypted], passphrase, reading), reading),
+        });
         break;
       }
       case CERTIFICATE:
@@ -114,6 +117,17 @@ async function opened(
     throw reading.unsupported(`it is encrypted in a way (${scheme}) that is not supported`);
   }
   return plain;
+}
+
+/**
+ * A PrivateKeyInfo (RFC 5208 §5): a number and an algorithm come first. Of 256 wrong passphrases one leaves a padding that
+ * looks right, and something that is no key before it.
+ */
+function keyIn(der: Buffer, reading: SafeReading): Buffer {
+  const [version, algorithm] = elementsOf(der, reading);
+  if (!isText(version)) throw new RangeError('no version');
+  oidOf(children(algorithm)[0], reading);
+  return der;
 }
 
 /** The elements of a sequence in DER. */
