@@ -11,6 +11,7 @@ import type { Application } from './application/application.js';
 import type { Entrance } from './application/entrance.js';
 import { Frontend } from './application/frontend.js';
 import { Certificates } from './certificates.js';
+import { assertServable, type Credential, unservable } from './credential/credential.js';
 import { Challenges } from './handshake/challenges.js';
 import { ConnectionRouter } from './handshake/connection-router.js';
 import { isPromise } from './handshake/credential-resolver.js';
@@ -71,6 +72,8 @@ export class ServerCore {
   /** Undefined when everybody is let in, and nobody speaks the PROXY protocol. */
   readonly #admission: Admission | undefined;
   readonly #onIdle = new Set<() => void>();
+  /** The application that was opened first. */
+  #frontend: Frontend | undefined;
 
   constructor({ settings, sources, storage }: ServerParts, { listeners, emitter }: ServerSurroundings) {
     this.#settings = settings;
@@ -94,6 +97,7 @@ export class ServerCore {
         if (onChange !== undefined) listeners.observe(onChange);
         return listeners.addresses;
       },
+      prepare: this.#prepare,
       answer: (challenge) => this.challenges.add(challenge),
       answerFrom: (lookup) => this.challenges.addLookup(lookup),
       verifyServed: (serverName, fingerprint256) => this.#verifyServed(serverName, fingerprint256),
@@ -171,8 +175,23 @@ export class ServerCore {
       isOwnCheck: (socket) => this.#ownChecks.isOne(socket),
       onHandshake: settings.logsHandshakes ? this.#logHandshake : undefined,
     });
+    this.#frontend ??= frontend;
     entrance.lead(frontend);
   }
+
+  /** Where nothing is attached, contexts are made when a client comes. */
+  readonly #prepare = (credential: Credential): void => {
+    const frontend = this.#frontend;
+    if (frontend === undefined) {
+      assertServable(credential);
+      return;
+    }
+    try {
+      frontend.prepare(credential);
+    } catch (error) {
+      throw unservable(credential, error);
+    }
+  };
 
   /** Makes a server listen; see {@link listen} for what it rejects with. */
   listen(server: NetServer, target: ListenTarget): Promise<void> {

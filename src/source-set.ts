@@ -31,6 +31,8 @@ export interface SourceSurroundings {
   readonly changed: () => void;
   /** Looks for faults of a credential that its source has not inspected itself, soon. */
   readonly inspect: (credential: Credential, origin: InspectedOrigin) => void;
+  /** Makes what serves the credential. */
+  readonly prepare: (credential: Credential) => void;
   readonly listeners: (onChange?: () => void) => readonly ListenerAddress[];
   readonly answer: (challenge: ChallengeAnswer) => () => void;
   readonly answerFrom: (lookup: ChallengeLookup) => () => void;
@@ -134,7 +136,7 @@ export class SourceSet {
 
   #hostFor(source: CertificateSource): SourceHost {
     const { clock, logger, isStrict, reporter, storage, changed, inspect } = this.#surroundings;
-    const { listeners, answer, answerFrom, verifyServed } = this.#surroundings;
+    const { prepare, listeners, answer, answerFrom, verifyServed } = this.#surroundings;
     return {
       clock,
       logger,
@@ -155,6 +157,7 @@ export class SourceSet {
         if (event.type === 'certificate') inspect(event.credential, originOf(source));
         changed();
       },
+      prepare,
       listeners,
       answer,
       answerFrom,

@@ -12,7 +12,7 @@ const COMMON = ['bounded-map', 'clock', 'errors', 'known-options', 'logger', 'pr
 
 /** For each folder what it may see besides itself: files without ending, or whole folders with a slash at the end. */
 const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
-  credential: ['errors'],
+  credential: ['bounded-map', 'errors'],
   storage: ['clock', 'errors'],
   x509: ['errors'],
   // Loaded when there is something to explain; knows certificates and errors, and nobody who has them.
@@ -40,6 +40,7 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
       'admission/admission',
       'client-auth/client-auth',
       'clock',
+      'credential/credential',
       'handshake/',
       'http/hsts',
       'http/misdirected',

@@ -13,6 +13,7 @@ import { SecureServer } from '../src/secure-server.js';
 import { memoryStorage } from '../src/storage/memory-storage.js';
 import { portOf } from './end-to-end/support/connections.js';
 import { memoryLog } from './end-to-end/support/log.js';
+import { credentialFor } from './handshake/support/sources.js';
 import { testCa } from './support/certificates.js';
 import { nodeHttps } from './support/clients.js';
 
@@ -78,6 +79,35 @@ describe('a source', () => {
     await expect(host?.verifyServed('127.0.0.1', 'AB:CD')).resolves.toBeUndefined();
     await secure.close();
   });
+});
+
+describe('what serves a certificate', () => {
+  it.each(['with an application', 'with nothing attached'])(
+    'may be made ahead, and is refused where it cannot be: %s',
+    async (how) => {
+      const hosts: SourceHost[] = [];
+      const source: CertificateSource = {
+        name: 'preparing',
+        find: () => undefined,
+        start: (host) => void hosts.push(host),
+      };
+      const options = { sources: [source, selfSigned({ names: 'localhost' })], logger: false } as const;
+      const secure =
+        how === 'with an application'
+          ? createSecureServer(options, () => undefined)
+          : createSecureServer(options);
+      await secure.start();
+      const [host] = hosts;
+      const [own, other] = await Promise.all([credentialFor('a.test'), credentialFor('b.test')]);
+      expect(() => {
+        host?.prepare(own);
+      }).not.toThrow();
+      expect(() => {
+        host?.prepare({ ...own, id: 'mixed up', key: other.key });
+      }).toThrow(expect.objectContaining({ code: 'TLS_KEY_UNSUPPORTED' }));
+      await secure.close();
+    },
+  );
 });
 
 describe('a server whose own code cannot be loaded any more', () => {

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Admission } from '../admission/admission.js';
 import type { ConnectionRouter } from '../handshake/connection-router.js';
+import type { Credential } from '../credential/credential.js';
 import type { ClientAuth, Verdict } from '../client-auth/client-auth.js';
 import type { Policies, Policy } from '../handshake/policies.js';
 import { PolicyServers } from '../handshake/policy-servers.js';
@@ -53,6 +54,11 @@ export class Frontend implements Interior {
       : this.#serversOf(policies.default, undefined);
     if (isHttp(application)) hsts?.watch(server);
     this.#passKeylog(server);
+  }
+
+  /** Makes what completes the handshakes with `credential`; throws OpenSSL's error when it cannot be served. */
+  prepare(credential: Credential): void {
+    this.#servers.prepare(credential);
   }
 
   /** Takes a raw connection. */

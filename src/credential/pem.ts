@@ -27,6 +27,14 @@ export function isKeyEncrypted(pem: string): boolean {
   return pem.includes(`-----BEGIN ${ENCRYPTED_KEY_LABEL}-----`) || pem.includes('Proc-Type: 4,ENCRYPTED');
 }
 
+const PKCS8 =
+  /^-----BEGIN PRIVATE KEY-----\n(?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{1,64}={0,2}\n-----END PRIVATE KEY-----\n$/;
+
+/** Whether a block is an unencrypted key as OpenSSL writes it (RFC 7468 §10): PKCS#8, in lines of 64 characters. */
+export function isPlainPkcs8(block: string): boolean {
+  return PKCS8.test(block);
+}
+
 /** The certificates in `input`, in the order of the file. */
 export function certificateBlocks(input: string | Uint8Array, origin: Origin): string[] {
   const blocks = pemBlocks(input, origin);

@@ -59,8 +59,19 @@ const SIGNED_CERTIFICATE_TIMESTAMPS = '1.3.6.1.4.1.11129.2.4.2';
 const CA_BROWSER_FORUM_POLICIES = '2.23.140.1.';
 const PRINTABLE_URL = /^https?:\/\/[\w.~:/%+-]{1,200}$/;
 
+/** Of certificates of authorities, which are parsed once and come again with every chain. */
+const readings = new WeakMap<X509Certificate, CertificateReading>();
+
 /** Reads a certificate; undefined when its DER is beyond the reader. */
 export function readCertificate(x509: X509Certificate): CertificateReading | undefined {
+  const known = readings.get(x509);
+  if (known !== undefined) return known;
+  const reading = read(x509);
+  if (reading !== undefined) readings.set(x509, reading);
+  return reading;
+}
+
+function read(x509: X509Certificate): CertificateReading | undefined {
   const certificate = parse(x509.raw, Certificate);
   if (certificate === undefined) return undefined;
   const { version, issuer, signature } = certificate.tbsCertificate;

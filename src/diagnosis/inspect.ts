@@ -2,10 +2,10 @@
  * Everything worth telling about a credential that serves, or is about to, beyond what was found while it was made.
  * Loaded by `import()` only: the packages that read certificates cost tens of milliseconds.
  */
-import { X509Certificate } from 'node:crypto';
 import type { Credential } from '../credential/credential.js';
 import type { Finding } from '../credential/findings.js';
 import { leaveToSource } from '../credential/inspected.js';
+import { parseCertificate } from '../credential/known-authorities.js';
 import { certificateBlocks } from '../credential/pem.js';
 import { readCertificate } from './certificate-reading.js';
 import { chainRule } from './chain.js';
@@ -57,7 +57,7 @@ export function inspect(credential: Credential, options: InspectOptions): readon
 /** Findings about `credential`, the gravest kind first; severity `error` means that it must not be served. Never throws. */
 export function examine(credential: Credential, options: InspectOptions): readonly Finding[] {
   const [leaf, ...intermediates] = certificateBlocks(credential.cert, 'The chain')
-    .map((block) => readCertificate(new X509Certificate(block)))
+    .map((block) => readCertificate(parseCertificate(block)))
     .filter((reading) => reading !== undefined);
   if (leaf?.x509.fingerprint256 !== credential.fingerprint256) return [];
   const { files = {}, now, names = [], isManaged = false } = options;

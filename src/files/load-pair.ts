@@ -2,7 +2,7 @@
  * From the files of a pair to a proven credential and all that is worth telling about it. Both sources that read
  * files load their pairs here, so that the same fault has the same words everywhere.
  */
-import { createCredential, type Credential } from '../credential/credential.js';
+import { assertServable, createCredentialFor, type Credential } from '../credential/credential.js';
 import type { Finding } from '../credential/findings.js';
 import { leaveToSource } from '../credential/inspected.js';
 import { TlsmithError } from '../errors.js';
@@ -10,6 +10,9 @@ import { keyExposure } from './key-exposure.js';
 import { explainedPairError } from './pair-errors.js';
 import type { PairMaterial } from './pair-material.js';
 import { staleCopy } from './stale-copy.js';
+
+/** Makes what serves a credential, or throws why it cannot be served. */
+export type Prepare = (credential: Credential) => void;
 
 /** A pair that may be served. */
 export interface LoadedPair {
@@ -31,11 +34,15 @@ export interface ProvenPair {
 
 /**
  * Proves what was read.
+ * @param prepare - makes what will serve it, as `SourceHost.prepare` does
  * @throws {@link TlsmithError} when it must not be served: a file that cannot be read (`TLS_FILE_…`) or understood
  * (`TLS_PEM_…`), a key that does not belong or open (`TLS_KEY_…`)
  */
-export async function provePair(material: PairMaterial): Promise<ProvenPair> {
-  const credential = await proven(material);
+export async function provePair(
+  material: PairMaterial,
+  prepare: Prepare = assertServable,
+): Promise<ProvenPair> {
+  const credential = await proven(material, prepare);
   // Before it is served: the server would inspect it, too, without knowing its files.
   leaveToSource(credential);
   return { credential, examine: (now) => examined(credential, material, now) };
@@ -67,9 +74,9 @@ async function examined(
   throw new TlsmithError(code, message, hint === undefined ? {} : { hint });
 }
 
-async function proven(material: PairMaterial): Promise<Credential> {
+async function proven(material: PairMaterial, prepare: Prepare): Promise<Credential> {
   try {
-    return createCredential(material.input, material.origin);
+    return createCredentialFor(prepare, material.input, material.origin);
   } catch (error) {
     throw await explainedPairError(error, material);
   }

@@ -2,7 +2,7 @@
 import type { CredentialInput, CredentialOrigin } from '../credential/credential.js';
 import { isKeyEncrypted } from '../credential/pem.js';
 import { openedKey } from './opened-key.js';
-import { type Locate, type PairFile, readPairFile } from './read-pair-file.js';
+import { type PairFile, readPairFile, type ReadPairFileOptions } from './read-pair-file.js';
 
 /** The files of one pair. */
 export interface PairFiles {
@@ -29,12 +29,12 @@ export interface PairMaterial {
 /** Reads the files of a pair side by side. */
 export async function readPair(
   { certFile, keyFile, chainFile, passphrase }: PairFiles,
-  locate?: Locate,
+  reading?: ReadPairFileOptions,
 ): Promise<PairMaterial> {
   const [cert, key, chain] = await Promise.all([
-    readPairFile(certFile, 'Certificate file', locate),
-    readPairFile(keyFile, 'Private key', locate),
-    chainFile === undefined ? undefined : readPairFile(chainFile, 'Chain file', locate),
+    readPairFile(certFile, 'Certificate file', reading),
+    readPairFile(keyFile, 'Private key', reading),
+    chainFile === undefined ? undefined : readPairFile(chainFile, 'Chain file', reading),
   ]);
   return {
     input: {

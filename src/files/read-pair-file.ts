@@ -1,5 +1,5 @@
 /** A file of a pair as it was read: its content and, from the same open file, whose it is and who may read it. */
-import { close, fstat, open, read, type Stats } from 'node:fs';
+import { close, closeSync, constants, fstat, fstatSync, open, openSync, read, type Stats } from 'node:fs';
 import { resolve } from 'node:path';
 import { isTlsmithError, TlsmithError } from '../errors.js';
 import { fileError } from './file-errors.js';
@@ -12,6 +12,14 @@ export type FileRole = string;
 
 /** Where the file that a path leads to lies now. */
 export type Locate = (path: string) => Promise<string>;
+
+/** How to read a file. */
+export interface ReadPairFileOptions {
+  /** Undefined: the file is where its path says. */
+  readonly locate?: Locate | undefined;
+  /** Whether it was an ordinary file on a disk of this machine a moment ago: then only its content is waited for. */
+  readonly isOnLocalDisk?: boolean;
+}
 
 /** A file that was read. */
 export interface PairFile {
@@ -31,17 +39,13 @@ export interface PairFile {
 export async function readPairFile(
   givenPath: string,
   role: FileRole,
-  locate: Locate = asGiven,
+  { locate = asGiven, isOnLocalDisk = false }: ReadPairFileOptions = {},
 ): Promise<PairFile> {
   const path = resolve(givenPath);
   try {
     const location = await locate(path);
-    const file = await opened(location);
-    try {
-      return { path, location, ...(await readWhole(file, `${role} ${path}`)) };
-    } finally {
-      await closed(file);
-    }
+    const here = isOnLocalDisk ? await readNow(location, `${role} ${path}`) : undefined;
+    return { path, location, ...(here ?? (await readLater(location, `${role} ${path}`))) };
   } catch (error) {
     throw isTlsmithError(error) ? error : await fileError(error, path, role);
   }
@@ -51,9 +55,36 @@ function asGiven(path: string): Promise<string> {
   return Promise.resolve(path);
 }
 
+/** What is in a file, and what is said about it. */
+type Content = Pick<PairFile, 'bytes' | 'stats'>;
+
+/** By threads alone, because nobody knows how long opening the file takes. */
+async function readLater(location: string, origin: string): Promise<Content> {
+  const file = await opened(location);
+  try {
+    return await readWhole(file, await statOf(file), origin);
+  } finally {
+    await closed(file);
+  }
+}
+
+/**
+ * What the kernel knows of a file that was looked at just before is in its memory: asking a thread for it would take
+ * longer than the answer. Only the content may still have to come from the disk. Undefined when the file has become
+ * something else, such as a pipe, which is not waited for here.
+ */
+async function readNow(location: string, origin: string): Promise<Content | undefined> {
+  const file = openSync(location, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = fstatSync(file);
+    return stats.isFile() ? await readWhole(file, stats, origin) : undefined;
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** By pieces, because a pipe says nothing about its length. Of an ordinary file a piece that is not full is the last. */
-async function readWhole(file: number, origin: string): Promise<{ bytes: Buffer; stats: Stats }> {
-  const stats = await statOf(file);
+async function readWhole(file: number, stats: Stats, origin: string): Promise<Content> {
   const { size } = stats;
   if (size > LARGEST_BYTES) throw tooLarge(origin);
   const pieces: Buffer[] = [];

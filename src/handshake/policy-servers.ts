@@ -23,6 +23,12 @@ export class PolicyServers<Auth extends ClientAuthentication> implements Handsha
     );
   }
 
+  /** In the policy that its first name belongs to; another one makes its own when a client comes. */
+  prepare(credential: Credential): void {
+    const [name] = credential.names;
+    (this.#servers.get(this.#policies.for(name)) as TlsServers).prepare(credential);
+  }
+
   enableKeylog(onKeylog: Parameters<TlsServers['enableKeylog']>[0]): void {
     for (const servers of this.#servers.values()) servers.enableKeylog(onKeylog);
   }

@@ -33,6 +33,11 @@ export interface HandshakeListener {
 export interface HandshakeServers {
   /** The server that completes this handshake with `credential`. */
   serverFor(credential: Credential, hello: ClientHello): Server;
+  /**
+   * Makes what {@link HandshakeServers.serverFor} answers for `credential`.
+   * @throws OpenSSL's error when it cannot be served
+   */
+  prepare(credential: Credential): void;
   /** From now on gives the key log lines of every handshake to `onKeylog`; costly, so only done when asked for. */
   enableKeylog(onKeylog: (line: Buffer, socket: TLSSocket) => void): void;
 }
@@ -86,6 +91,10 @@ export class TlsServers implements HandshakeServers {
       return this.#cached(this.#previous, credential, previous);
     }
     return this.#cached(this.#current, credential, current);
+  }
+
+  prepare(credential: Credential): void {
+    this.#cached(this.#current, credential, this.#options.ticketKeys.current);
   }
 
   enableKeylog(onKeylog: (line: Buffer, socket: TLSSocket) => void): void {

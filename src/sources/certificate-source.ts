@@ -110,6 +110,12 @@ export interface SourceHost {
   changed(names?: readonly string[]): void;
   /** Tells of a certificate loaded, issued, renewed or reloaded, or of a failure to get one. */
   notify(event: SourceEvent): void;
+  /**
+   * Makes the TLS context that serves `credential`, which otherwise its first client waits for (1 to 4 ms); the proof by
+   * OpenSSL that this Node can serve it.
+   * @throws `TlsmithError` `TLS_KEY_UNSUPPORTED` with OpenSSL's reason
+   */
+  prepare(credential: Credential): void;
   /** Where the server can be reached now; `onChange` is called whenever that changes, until the source is closed. */
   listeners(onChange?: () => void): readonly ListenerAddress[];
   /**

@@ -99,4 +99,14 @@ describe('The TLS servers of policies', () => {
     servers.enableKeylog(() => undefined);
     expect(told).toEqual(['default', 'a.test']);
   });
+
+  it('are prepared for a certificate where its first name belongs', async () => {
+    const prepared: string[] = [];
+    const servers = new PolicyServers(policiesFor('a.test'), ({ name }) => {
+      const stub: Pick<TlsServers, 'prepare'> = { prepare: () => prepared.push(name) };
+      return stub as TlsServers;
+    });
+    for (const name of ['b.test', 'a.test']) servers.prepare(await credentialFor(name));
+    expect(prepared).toEqual(['default', 'a.test']);
+  });
 });

@@ -37,6 +37,19 @@ describe('TLS servers', () => {
     expect(lookups).toEqual(['miss', 'hit', 'miss', 'hit']);
   });
 
+  it('are made before the first client comes when they are asked to be', async () => {
+    const lookups: string[] = [];
+    const servers = serversWith({ contexts: { increment: (result) => lookups.push(result) } });
+    const [a, b] = [await credentialFor('a.test'), await credentialFor('b.test')];
+    servers.prepare(a);
+    expect(lookups).toEqual(['miss']);
+    servers.serverFor(a, helloOf());
+    expect(lookups).toEqual(['miss', 'hit']);
+    expect(() => {
+      servers.prepare({ ...a, id: 'mixed up', key: b.key });
+    }).toThrow(/key values mismatch/);
+  });
+
   it('are apart for clients that bring a ticket of the period before', async () => {
     const ticketKeys = new TicketKeys(manualClock(), 1_000);
     const servers = serversWith({ ticketKeys });

@@ -1,4 +1,5 @@
 /** What a source needs of its server, and of its storage, in a simulation. */
+import { assertServable } from '../../src/credential/credential.js';
 import { silentLogger } from '../../src/logger.js';
 import type { SourceEvent, SourceHost } from '../../src/sources/certificate-source.js';
 import type { Storage } from '../../src/storage/storage.js';
@@ -25,6 +26,7 @@ export function simulatedHost(clock: VirtualClock, storage: Storage, record: Rec
     notify: (event) => {
       record.note(event);
     },
+    prepare: assertServable,
     listeners: () => [{ protocol: 'https', address: '127.0.0.1', port: 443 }],
     answer: () => () => undefined,
     answerFrom: () => () => undefined,

@@ -83,7 +83,10 @@ export class CertificateFolder {
       this.#fallback = new FallbackDefault({ source: fallback, root: this.#root, defaultName }, host);
     const known = { clock, index: this.#index, announcements: this.#announcements };
     const [findings, passphrase] = [this.#findings, this.#passphrase];
-    this.#loader = new PairLoader({ ...known, isStrict, findings, passphrase });
+    const prepare = (credential: Credential): void => {
+      host.prepare(credential);
+    };
+    this.#loader = new PairLoader({ ...known, isStrict, findings, passphrase, prepare });
     this.#listing = new FolderListing(this.#root);
     this.#scan = new FolderScan({
       ...known,

@@ -8,7 +8,7 @@ import { type Credential, isInDate } from '../../credential/credential.js';
 import type { Finding } from '../../credential/findings.js';
 import { isRsa } from '../../credential/key-kinds.js';
 import { isTlsmithError, messageOf, TlsmithError } from '../../errors.js';
-import type { LoadedPair, ProvenPair } from '../../files/load-pair.js';
+import type { LoadedPair, Prepare, ProvenPair } from '../../files/load-pair.js';
 import type { Announcements } from './announcements.js';
 import { failureFinding, named } from './failure-findings.js';
 import { LaterExaminations } from './later-examinations.js';
@@ -39,6 +39,8 @@ export interface PairLoaderOptions {
   readonly findings: PairFindings;
   readonly announcements: Announcements;
   readonly passphrase: Passphrase;
+  /** Makes what serves a pair. */
+  readonly prepare: Prepare;
 }
 
 /** The loaded pairs. */
@@ -154,7 +156,7 @@ export class PairLoader {
     const stamp = await stampOfEntry(entry);
     try {
       const passphrase = await this.#options.passphrase.read();
-      const pair = await readEntry(entry, { stamp, passphrase });
+      const pair = await readEntry(entry, { stamp, passphrase, prepare: this.#options.prepare });
       // A strict server does not serve what it has not looked at.
       if (isAwaited && !this.#options.isStrict) this.#adopt(entry, stamp, pair);
       else await this.#adoptExamined(entry, stamp, pair);

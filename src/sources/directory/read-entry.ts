@@ -1,6 +1,6 @@
 /** Reads and proves one pair of the folder as it is now. */
 import { codeOf, TlsmithError } from '../../errors.js';
-import { type ProvenPair, provePair } from '../../files/load-pair.js';
+import { type Prepare, type ProvenPair, provePair } from '../../files/load-pair.js';
 import { readPair } from '../../files/pair-material.js';
 import { readPairFile } from '../../files/read-pair-file.js';
 import { MISSING, SPECIAL, stampNow, stampOf } from './file-stamp.js';
@@ -14,7 +14,7 @@ const SNAPSHOTS = 3;
 /** The state of all files of a pair. */
 export async function stampOfEntry(entry: PairEntry): Promise<string> {
   const { certFile, keyFile, chainFile } = entry;
-  if (wasOnLocalDisk(entry)) {
+  if (isOnLocalDisk(entry, entry.stamp)) {
     const parts = [certFile, certFile === keyFile ? undefined : keyFile, chainFile];
     return parts.map((path) => (path === undefined ? '' : stampNow(path))).join('|');
   }
@@ -26,8 +26,8 @@ export async function stampOfEntry(entry: PairEntry): Promise<string> {
   return [cert, key, chain].join('|');
 }
 
-/** Whether all files of the pair were on a disk of this machine when they were looked at last. */
-function wasOnLocalDisk({ stamp, folder: { localDevice } }: PairEntry): boolean {
+/** Whether all files of the pair were on a disk of this machine when `stamp` was taken. */
+function isOnLocalDisk({ folder: { localDevice } }: PairEntry, stamp: string | undefined): boolean {
   if (stamp === undefined || localDevice === undefined) return false;
   return stamp.split('|').every((part) => part === '' || part.startsWith(localDevice));
 }
@@ -49,18 +49,26 @@ export function isSameState(one: string | undefined, other: string): boolean {
   return one?.replaceAll('~', '') === other.replaceAll('~', '');
 }
 
+/** What is known before the pair is read. */
+export interface ReadEntryOptions {
+  readonly stamp: string;
+  readonly passphrase: PassphraseReading;
+  readonly prepare: Prepare;
+}
+
 /**
  * The pair, proven.
  * @throws {@link TlsmithError} as `provePair`, naming the files
  */
 export async function readEntry(
   entry: PairEntry,
-  { stamp, passphrase }: { stamp: string; passphrase: PassphraseReading },
+  { stamp, passphrase, prepare }: ReadEntryOptions,
 ): Promise<ProvenPair> {
   if (stamp.split('|').includes(SPECIAL)) throw specialFile(entry);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await provePair(await material(entry, passphrase));
+      const read = await material(entry, { passphrase, isOnLocalDisk: isOnLocalDisk(entry, stamp) });
+      return await provePair(read, prepare);
     } catch (error) {
       // The snapshot that `..data` led to was removed before its files were read: there is another one by then.
       const isRetried = entry.folder.hasSnapshots && codeOf(error) === 'TLS_FILE_NOT_FOUND';
@@ -69,7 +77,8 @@ export async function readEntry(
   }
 }
 
-async function material(entry: PairEntry, { passphrase, passphraseFile }: PassphraseReading) {
+async function material(entry: PairEntry, { passphrase: reading, isOnLocalDisk }: MaterialOptions) {
+  const { passphrase, passphraseFile } = reading;
   const { certFile, keyFile, chainFile, folder } = entry;
   const read = await readPair(
     {
@@ -78,9 +87,14 @@ async function material(entry: PairEntry, { passphrase, passphraseFile }: Passph
       ...(chainFile === undefined ? {} : { chainFile }),
       ...(passphrase === undefined ? {} : { passphrase }),
     },
-    folder.hasSnapshots ? snapshotLocator(folder.path) : undefined,
+    { locate: folder.hasSnapshots ? snapshotLocator(folder.path) : undefined, isOnLocalDisk },
   );
   return passphraseFile === undefined ? read : { ...read, passphraseFile };
+}
+
+interface MaterialOptions {
+  readonly passphrase: PassphraseReading;
+  readonly isOnLocalDisk: boolean;
 }
 
 /** Reading it might never end. */

@@ -84,11 +84,11 @@ export class PairReader {
     const passphraseFile =
       files.passphraseFile === undefined
         ? undefined
-        : await readPairFile(files.passphraseFile, 'Passphrase file', locate);
+        : await readPairFile(files.passphraseFile, 'Passphrase file', { locate });
     const passphrase = passphraseFile === undefined ? files.passphrase : passphraseIn(passphraseFile);
     const material =
       files.kind === 'pem'
-        ? await readPair(pemFiles(files, passphrase), locate)
+        ? await readPair(pemFiles(files, passphrase), { locate })
         : await readPkcs12File(files.pfxFile, { locate, passphrase, passphraseFile });
     return passphraseFile === undefined ? material : { ...material, passphraseFile };
   }
@@ -111,7 +111,7 @@ interface Pkcs12Reading {
 
 async function readPkcs12File(path: string, reading: Pkcs12Reading): Promise<PairMaterial> {
   const { locate, passphrase, passphraseFile } = reading;
-  const file = await readPairFile(path, 'PKCS#12 file', locate);
+  const file = await readPairFile(path, 'PKCS#12 file', { locate });
   // Loaded by those only who have such a file.
   const { readPkcs12 } = await import('./pkcs12.js');
   const { cert, key } = await readPkcs12(file, { passphrase, passphraseFile: passphraseFile?.path });

@@ -1,10 +1,10 @@
 /** A source's host that writes down what it is told. */
 import type { Clock } from '../../../src/clock.js';
+import { assertServable } from '../../../src/credential/credential.js';
 import type { Finding } from '../../../src/credential/findings.js';
 import { silentLogger } from '../../../src/logger.js';
 import type { ListenerAddress, SourceEvent, SourceHost } from '../../../src/sources/certificate-source.js';
 import { memoryStorage } from '../../../src/storage/memory-storage.js';
-import type { Storage } from '../../../src/storage/storage.js';
 
 /** The host and what it was told. */
 export interface RecordingHost extends SourceHost {
@@ -21,7 +21,12 @@ export interface RecordingHost extends SourceHost {
   listen(addresses: readonly ListenerAddress[]): void;
 }
 
-export function recordingHost(options: { clock: Clock; storage?: Storage; strict?: boolean }): RecordingHost {
+/** What a host is made from. */
+export interface RecordingHostOptions extends Partial<Pick<SourceHost, 'storage' | 'strict' | 'prepare'>> {
+  readonly clock: Clock;
+}
+
+export function recordingHost(options: RecordingHostOptions): RecordingHost {
   let addresses: readonly ListenerAddress[] = [];
   const onChanges: (() => void)[] = [];
   const host: RecordingHost = {
@@ -46,6 +51,7 @@ export function recordingHost(options: { clock: Clock; storage?: Storage; strict
       host.events.push(event);
       host.journal.push(event.type === 'certificate' ? event.action : 'failed');
     },
+    prepare: options.prepare ?? assertServable,
     listeners: (onChange) => {
       if (onChange !== undefined) onChanges.push(onChange);
       return addresses;

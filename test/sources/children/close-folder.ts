@@ -17,6 +17,7 @@ const host = {
     findings = findings.filter((finding) => finding.code !== code);
   },
   changed: () => undefined,
+  prepare: () => undefined,
   notify: () => undefined,
 } as unknown as SourceHost;
 

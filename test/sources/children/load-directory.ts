@@ -13,6 +13,7 @@ const host = {
   report: (finding: Finding) => findings.push(finding),
   resolved: () => undefined,
   changed: () => undefined,
+  prepare: () => undefined,
   notify: () => undefined,
 } as unknown as SourceHost;
 

@@ -10,6 +10,7 @@ const host = {
   clock: systemClock,
   report: (finding: Finding) => findings.push(finding),
   changed: () => undefined,
+  prepare: () => undefined,
   notify: () => undefined,
 } as unknown as SourceHost;
 

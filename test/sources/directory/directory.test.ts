@@ -1,6 +1,8 @@
 import { mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Credential } from '../../../src/credential/credential.js';
+import { TlsmithError } from '../../../src/errors.js';
 import { directory, type DirectoryOptions } from '../../../src/sources/directory.js';
 import { selfSigned } from '../../../src/issuance/self-signed.js';
 import { type LeafRequest, testCa, type TestPair } from '../../support/certificates.js';
@@ -66,6 +68,21 @@ describe('a directory', () => {
     const { served, host } = await started(folder.path);
     expect(await served('a.test')).toMatchObject({ names: ['a.test'] });
     expect(host.findings).toEqual([]);
+  });
+
+  it('has what serves a pair made while it is loaded, and serves none for which that fails', async () => {
+    const prepared: string[] = [];
+    const prepare = ({ names: [name = ''] }: Credential): void => {
+      prepared.push(name);
+      if (name === 'bad.test') throw new TlsmithError('TLS_KEY_UNSUPPORTED', 'OpenSSL refuses it.');
+    };
+    for (const name of ['good.test', 'bad.test']) await putFlat(name, [name]);
+    const { served, host, reload } = await started(folder.path, { prepare });
+    await reload();
+    expect(await served('good.test')).toBeDefined();
+    expect(await served('bad.test')).toBeUndefined();
+    expect(new Set(prepared)).toEqual(new Set(['bad.test', 'good.test']));
+    expect(host.findings).toMatchObject([{ code: 'TLS_KEY_UNSUPPORTED', names: ['bad.test'] }]);
   });
 
   it('looks two folders deep and no deeper', async () => {

@@ -1,5 +1,6 @@
 // Of thousands of pairs that clients have asked for, those used last stay loaded, and no more.
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { assertServable } from '../../../src/credential/credential.js';
 import { Announcements } from '../../../src/sources/directory/announcements.js';
 import { PairEntry } from '../../../src/sources/directory/pair-entry.js';
 import { PairFindings } from '../../../src/sources/directory/pair-findings.js';
@@ -50,6 +51,7 @@ describe('of the pairs that clients have asked for', () => {
       ...{ clock, isStrict: false, index: new PairIndex(), announcements: new Announcements(host) },
       findings: new PairFindings(host, folder.path),
       passphrase: new Passphrase({ passphrase: undefined, passphraseFile: undefined }),
+      prepare: assertServable,
     });
   }
 

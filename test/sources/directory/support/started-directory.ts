@@ -1,11 +1,15 @@
 /** A directory source that runs outside a server, and what it answers. */
 import { afterEach } from '@jest/globals';
-import { type Clock, systemClock } from '../../../../src/clock.js';
+import { systemClock } from '../../../../src/clock.js';
 import type { Credential } from '../../../../src/credential/credential.js';
 import { isCredential } from '../../../../src/credential/credential.js';
 import type { CertificateSource, Found } from '../../../../src/sources/certificate-source.js';
 import { directory, type DirectoryOptions } from '../../../../src/sources/directory.js';
-import { recordingHost, type RecordingHost } from '../../../issuance/support/source-host.js';
+import {
+  recordingHost,
+  type RecordingHost,
+  type RecordingHostOptions,
+} from '../../../issuance/support/source-host.js';
 
 /** It, its host, and shorthands. */
 export interface StartedDirectory {
@@ -24,16 +28,16 @@ const { signal } = new AbortController();
 /** Called once at the top of a test file; what it starts is closed after each test. */
 export function directories(): (
   options: DirectoryOptions | string,
-  host?: { strict?: boolean; clock?: Clock },
+  host?: Partial<RecordingHostOptions>,
 ) => Promise<StartedDirectory> {
   const open: CertificateSource[] = [];
   afterEach(async () => {
     for (const source of open.splice(0)) await source.close?.();
   });
-  return async (options, { strict = false, clock = systemClock } = {}) => {
+  return async (options, hostOptions) => {
     const source = directory(options);
     open.push(source);
-    const host = recordingHost({ clock, strict });
+    const host = recordingHost({ clock: systemClock, ...hostOptions });
     await source.start?.(host);
     const served = (serverName: string): Promise<Credential | undefined> =>
       credentialIn(source.find({ serverName, signal }));
