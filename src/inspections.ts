@@ -90,9 +90,11 @@ export class Inspections {
 
   async #run(): Promise<void> {
     try {
-      const { examine } = await import('./diagnosis/inspect.js');
+      await turnOfTheLoop();
       for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-        if (!isLeftToSource(next.credential)) this.#inspect(next, examine);
+        if (isLeftToSource(next.credential)) continue;
+        const { examine } = await import('./diagnosis/inspect.js');
+        if (this.#isOpen) this.#inspect(next, examine);
         await turnOfTheLoop();
       }
     } catch (error) {

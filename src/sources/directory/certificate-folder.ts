@@ -83,10 +83,13 @@ export class CertificateFolder {
       this.#fallback = new FallbackDefault({ source: fallback, root: this.#root, defaultName }, host);
     const known = { clock, index: this.#index, announcements: this.#announcements };
     const [findings, passphrase] = [this.#findings, this.#passphrase];
-    const prepare = (credential: Credential): void => {
-      host.prepare(credential);
-    };
-    this.#loader = new PairLoader({ ...known, isStrict, findings, passphrase, prepare });
+    this.#loader = new PairLoader({
+      ...{ ...known, isStrict, findings, passphrase },
+      prepare: (credential) => {
+        host.prepare(credential);
+      },
+      indexing: () => this.#indexing,
+    });
     this.#listing = new FolderListing(this.#root);
     this.#scan = new FolderScan({
       ...known,

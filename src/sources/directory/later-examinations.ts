@@ -12,13 +12,16 @@ const LONGEST_DELAY_MS = 3_000;
 /** Examines one pair after the other, with turns of the event loop in between. */
 export class LaterExaminations {
   readonly #clock: Clock;
+  readonly #indexing: () => Promise<void> | undefined;
   readonly #waiting = new Map<object, () => Promise<void>>();
   #timer: unknown;
   #waitsSince = 0;
   #running: Promise<void> | undefined;
 
-  constructor(clock: Clock) {
+  /** @param indexing - what goes before: clients find no name until it is read, and remarks can wait */
+  constructor(clock: Clock, indexing: () => Promise<void> | undefined) {
     this.#clock = clock;
+    this.#indexing = indexing;
   }
 
   /** Examines a pair in a moment, unless it is asked for anew until then; `examine` must not reject. */
@@ -57,6 +60,7 @@ export class LaterExaminations {
   };
 
   async #run(): Promise<void> {
+    await this.#indexing();
     for (let next = this.#take(); next !== undefined; next = this.#take()) {
       await next();
       await new Promise((resolve) => setImmediate(resolve));

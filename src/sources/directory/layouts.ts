@@ -72,9 +72,9 @@ function genericPair(fileNames: readonly string[], folderName: string | undefine
   const isLineage = first('fullchain.pem', 'privkey.pem') !== undefined;
   if (isLineage && isServerLike(nameOfStem(folderName ?? ''))) return pair('fullchain.pem', 'privkey.pem');
   // acme.sh: <name>.key, <name>.cer with the leaf alone, and fullchain.cer.
+  if (fullChain === undefined) return undefined;
   const [only, ...others] = fileNames.filter((name) => roleOf(name)?.kind === 'key');
-  const isOfOnlyKey = fullChain !== undefined && only !== undefined && others.length === 0;
-  return isOfOnlyKey ? pair(fullChain, only) : undefined;
+  return only !== undefined && others.length === 0 ? pair(fullChain, only) : undefined;
 }
 
 type First = (...names: string[]) => string | undefined;

@@ -41,6 +41,8 @@ export interface PairLoaderOptions {
   readonly passphrase: Passphrase;
   /** Makes what serves a pair. */
   readonly prepare: Prepare;
+  /** Resolves when every pair has been read once; undefined from then on. */
+  readonly indexing: () => Promise<void> | undefined;
 }
 
 /** The loaded pairs. */
@@ -59,7 +61,7 @@ export class PairLoader {
 
   constructor(options: PairLoaderOptions) {
     this.#options = options;
-    this.#later = new LaterExaminations(options.clock);
+    this.#later = new LaterExaminations(options.clock, options.indexing);
   }
 
   /** Whether some failure has to be looked at again soon. */

@@ -52,6 +52,7 @@ describe('of the pairs that clients have asked for', () => {
       findings: new PairFindings(host, folder.path),
       passphrase: new Passphrase({ passphrase: undefined, passphraseFile: undefined }),
       prepare: assertServable,
+      indexing: () => undefined,
     });
   }
 

@@ -47,6 +47,22 @@ describe('the examination of pairs that a client has waited for', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('waits until all pairs have been read', async () => {
+    let endIndexing: () => void = () => undefined;
+    const indexing = new Promise<void>((end) => {
+      endIndexing = end;
+    });
+    const { later, clock, examined, add } = scene(indexing);
+    add('a');
+    await clock.advance(100);
+    const settled = later.settled();
+    for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(examined).toEqual([]);
+    endIndexing();
+    await settled;
+    expect(examined).toEqual(['a begins', 'a ends']);
+  });
+
   it('is dropped by close()', async () => {
     const { later, clock, examined, add } = scene();
     add('a');
@@ -55,9 +71,9 @@ describe('the examination of pairs that a client has waited for', () => {
     expect([examined, clock.pendingTimers]).toEqual([[], 0]);
   });
 
-  function scene() {
+  function scene(indexing?: Promise<void>) {
     const clock = manualClock();
-    const later = new LaterExaminations(clock);
+    const later = new LaterExaminations(clock, () => indexing);
     const examined: string[] = [];
     return {
       ...{ later, clock, examined },
