@@ -256,6 +256,11 @@ function handshakes(port: number, servername = 'a.test') {
   const running = Promise.all([loop(), loop()]);
   return {
     failures,
+    /** Waits for so many more, during which the server has time to look at what is in the folder. */
+    async goOn(count: number): Promise<void> {
+      const enough = serials.length + count;
+      await until(() => serials.length >= enough, `${count} handshakes`);
+    },
     async sees(serial: string): Promise<void> {
       await until(() => serials.at(-1) === serial, `${serial} to be served`);
     },
@@ -280,7 +285,7 @@ describe('under a stream of handshakes, none fails while', () => {
     await clients.sees('12');
     const anew = await issue(['a.test'], { serialNumber: '13' });
     for (const name of ['a.crt', 'a.key']) await unlink(folder.file(name));
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await clients.goOn(40);
     await write('a.crt', anew.cert);
     await write('a.key', anew.key);
     await clients.sees('13');
@@ -309,9 +314,9 @@ describe('under a stream of handshakes, none fails while', () => {
       await archive(version);
       for (const name of names) {
         await unlink(folder.file(`live/a.test/${name}.pem`));
-        await new Promise((resolve) => setTimeout(resolve, 60));
+        await clients.goOn(12);
         await link(name, version);
-        await new Promise((resolve) => setTimeout(resolve, 60));
+        await clients.goOn(12);
       }
       await clients.sees(`2${version}`);
     }

@@ -6,6 +6,7 @@ import { TlsmithError } from '../../../src/errors.js';
 import { directory, type DirectoryOptions } from '../../../src/sources/directory.js';
 import { selfSigned } from '../../../src/issuance/self-signed.js';
 import { type LeafRequest, testCa, type TestPair } from '../../support/certificates.js';
+import { type ManualClock, manualClock } from '../../support/manual-clock.js';
 import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-folder.js';
 import { until } from '../../support/until.js';
 import { directories } from './support/started-directory.js';
@@ -40,6 +41,22 @@ async function putFlat(name: string, names: readonly string[], request: Partial<
   const pair = await issue(names, request);
   await put(`${name}.crt`, `${name}.key`, pair);
   return pair;
+}
+
+const POLL_MS = 1_000;
+
+/** Stands still, and counts the looks by time that have ended: the next one is set then. */
+function pollingClock(): { readonly clock: ManualClock; readonly looks: () => number } {
+  const inner = manualClock();
+  let polls = 0;
+  const clock: ManualClock = {
+    ...inner,
+    setTimeout: (callback, delayMs) => {
+      if (delayMs === POLL_MS) polls += 1;
+      return inner.setTimeout(callback, delayMs);
+    },
+  };
+  return { clock, looks: () => polls };
 }
 
 describe('a directory', () => {
@@ -310,14 +327,18 @@ describe('a directory that changes', () => {
 
   it('says nothing of a pair that does not fit for a moment only', async () => {
     await putFlat('a.test', ['a.test'], { serialNumber: '51' });
-    const { serial, host, reload } = await started(folder.path);
+    const { clock, looks } = pollingClock();
+    const { serial, host, reload } = await started(folder.path, { clock });
     await reload();
     const next = await issue(['a.test'], { serialNumber: '52' });
     await writeFile(folder.file('a.test.key'), next.key);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const before = looks();
+    await clock.advance(POLL_MS);
+    await until(() => looks() > before, 'a look at the folder');
     expect(await serial('a.test')).toBe('51');
     await writeFile(folder.file('a.test.crt'), next.cert);
-    await until(async () => (await serial('a.test')) === '52', 'the new pair');
+    await reload();
+    expect(await serial('a.test')).toBe('52');
     expect(host.findings).toEqual([]);
   });
 
