@@ -7,10 +7,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { get } from 'node:https';
-import { type AddressInfo, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { testCa } from './certificates.js';
 import { run } from './clients/child-process.js';
+import { reservePorts } from './reserved-ports.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { PATIENCE_MS } from './until.js';
 
@@ -69,16 +69,18 @@ export interface Pebble {
   stop(): Promise<void>;
 }
 
-/** Starts one on free ports. */
+/** Starts one on ports of its own. */
 export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> {
   const folder = await temporaryFolder();
+  const reserved = options.ports === undefined ? await reservePorts(6) : undefined;
   const children: ChildProcess[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(children.splice(0).map(ended));
+    await reserved?.release();
     await folder.remove();
   };
   try {
-    const ports = options.ports ?? (await freePorts());
+    const ports = options.ports ?? named(reserved?.ports ?? []);
     const ca = await testCa();
     const { cert, key } = await ca.issue({ names: ['localhost', '127.0.0.1'] });
     const serverCaFile = folder.file('server-ca.pem');
@@ -121,6 +123,17 @@ export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> 
     await stop();
     throw error;
   }
+}
+
+function named([
+  acme = 0,
+  management = 0,
+  dns = 0,
+  dnsManagement = 0,
+  tls = 0,
+  http = 0,
+]: readonly number[]): PebblePorts {
+  return { acme, management, dns, dnsManagement, tls, http };
 }
 
 function configFor(options: PebbleOptions, ports: PebblePorts, folder: string): object {
@@ -211,20 +224,4 @@ function fetchedHere(url: string, ca: string): Promise<string> {
       text(response).then(resolve, reject);
     }).once('error', reject);
   });
-}
-
-/** Held all at once, so that they differ. */
-async function freePorts(): Promise<PebblePorts> {
-  const servers = await Promise.all(
-    Array.from({ length: 6 }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const [acme = 0, management = 0, dns = 0, dnsManagement = 0, tls = 0, http = 0] = servers.map(
-    (server) => (server.address() as AddressInfo).port,
-  );
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return { acme, management, dns, dnsManagement, tls, http };
 }

@@ -3,11 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { reservePorts } from '../../support/reserved-ports.js';
 import type { TemporaryFolder } from '../../support/temporary-folder.js';
 import { PATIENCE_MS } from '../../support/until.js';
-import { portOf } from './connections.js';
 
 const PAGE = join(__dirname, '..', '..', '..', 'docs', 'behind-a-proxy.md');
 
@@ -46,8 +46,9 @@ const FRAMES: Readonly<Record<Program, (config: string, folder: TemporaryFolder)
 
 /** Starts a proxy with the `index`th block of its language on the page. */
 export async function proxyOf(program: Program, index: number, behind: Behind): Promise<Proxy> {
-  const port = await freePort();
   const { folder } = behind;
+  const reserved = await reservePorts(1);
+  const [port = 0] = reserved.ports;
   const file = folder.file(`${program}-${index}.conf`);
   await writeFile(file, FRAMES[program](configOf(program, index, { ...behind, port }), folder));
   const args = {
@@ -67,6 +68,7 @@ export async function proxyOf(program: Program, index: number, behind: Behind): 
     const timer = setTimeout(() => child.kill('SIGKILL'), 3_000);
     await exited;
     clearTimeout(timer);
+    await reserved.release();
   };
   try {
     await reachable(port, () => child.exitCode !== null);
@@ -100,15 +102,6 @@ function configOf(
 
 interface Proxyed {
   readonly port: number;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const port = portOf(server);
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function reachable(port: number, hasEnded: () => boolean): Promise<void> {
