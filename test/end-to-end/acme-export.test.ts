@@ -1,35 +1,27 @@
 // Another program beside the server, which has its certificate as files and is told when they change.
-import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type ExportedCertificate, fileStorage, type FailedEvent } from '../../src/index.js';
 import { nodeHttps } from '../support/clients.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
+import type { Pebble } from '../support/pebble.js';
+import { folderPerTest } from '../support/folder-per-test.js';
 import { until } from '../support/until.js';
 import { acmePage, acmeServing, nameGenerator } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { sharedPebble } from './support/shared-pebble.js';
 
 const keep = closesAfterEach();
 const newName = nameGenerator('exported');
 let pebble: Pebble;
-let folder: TemporaryFolder;
 
-beforeAll(async () => {
-  pebble = await startPebble();
+sharedPebble((started) => {
+  pebble = started;
 });
 
-afterAll(async () => {
-  await pebble.stop();
-});
-
-beforeEach(async () => {
-  folder = await temporaryFolder();
-});
-
-afterEach(() => folder.remove());
+const folder = folderPerTest();
 
 /** A server of somebody else's, with whatever the files hold when it is told to look. */
 async function otherProgram(): Promise<{

@@ -1,25 +1,22 @@
 // tls-alpn-01 with a real validator in every way that a server can be set up: behind the router and with tlsOptions, for
 // HTTP/1.1 and HTTP/2, by TLS 1.2 and 1.3, for a name and for an address.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createSecureServer as createHttp2Server } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Server } from 'node:net';
 import { type SecureServer, type SecureServerOptions, selfSigned } from '../../src/index.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
+import type { Pebble } from '../support/pebble.js';
 import { acmePage, acmeServer, HOST, nameGenerator } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { sharedPebble } from './support/shared-pebble.js';
 
 const keep = closesAfterEach();
 const newName = nameGenerator('mode');
 let pebble: Pebble;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-});
-
-afterAll(async () => {
-  await pebble.stop();
+sharedPebble((started) => {
+  pebble = started;
 });
 
 type Listen = (secure: SecureServer) => Promise<unknown>;

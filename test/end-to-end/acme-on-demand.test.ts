@@ -1,20 +1,17 @@
 // Certificates on demand from Pebble: real first handshakes, and real strangers.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { OnDemandOptions, SecureServerOptions } from '../../src/index.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
+import type { Pebble } from '../support/pebble.js';
 import { acmePage, acmeServer, type AcmeServing, HOST, nameGenerator } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { sharedPebble } from './support/shared-pebble.js';
 
 const keep = closesAfterEach();
 const newName = nameGenerator('demand');
 let pebble: Pebble;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-});
-
-afterAll(async () => {
-  await pebble.stop();
+sharedPebble((started) => {
+  pebble = started;
 });
 
 interface OnDemandServing extends AcmeServing {

@@ -1,19 +1,16 @@
 // Names that no public authority can certify: none is asked, and an authority of one's own is.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Agent } from 'node:https';
-import { type Pebble, startPebble } from '../support/pebble.js';
+import type { Pebble } from '../support/pebble.js';
 import { acmePage, acmeServer, acmeServing, HOST } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { sharedPebble } from './support/shared-pebble.js';
 
 const keep = closesAfterEach();
 let pebble: Pebble;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-});
-
-afterAll(async () => {
-  await pebble.stop();
+sharedPebble((started) => {
+  pebble = started;
 });
 
 /** Counts what it is asked for, and connects nowhere. */

@@ -1,26 +1,23 @@
 // http-01 answered by the account alone: servers that share nothing but the account's key answer each other's validators.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { memoryStorage } from '../../src/index.js';
 import { keyAuthorization } from '../../src/acme/thumbprint.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
+import type { Pebble } from '../support/pebble.js';
 import { acmeServer, type AcmeServing, HOST, nameGenerator } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { sharedPebble } from './support/shared-pebble.js';
 
 const TOKEN = 'DGyRejmCefe7v4NfDGDKfA';
 const keep = closesAfterEach();
 const newName = nameGenerator('stateless');
 let pebble: Pebble;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-});
-
-afterAll(async () => {
-  await pebble.stop();
+sharedPebble((started) => {
+  pebble = started;
 });
 
 function newKey(): string {

@@ -1,13 +1,13 @@
 // acme() on a folder whose disk is full, read-only or damaged, on real file systems: nothing is ordered that could not
 // be kept, and what is there serves.
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { rm, truncate, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { fileStorage } from '../../src/index.js';
 import { mayMount, withMounts } from '../sources/support/mounting.js';
 import { pathsIn } from '../storage/temporary-folder.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
+import type { Pebble } from '../support/pebble.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import {
   acmePage,
@@ -17,6 +17,7 @@ import {
   nextFailure,
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { sharedPebble } from './support/shared-pebble.js';
 
 const run = promisify(execFile);
 const whereMountsAre = mayMount ? it : it.skip;
@@ -24,12 +25,8 @@ const keep = closesAfterEach();
 const newName = nameGenerator('disk');
 let pebble: Pebble;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-});
-
-afterAll(async () => {
-  await pebble.stop();
+sharedPebble((started) => {
+  pebble = started;
 });
 
 function serving(name: string, folder: string): Promise<AcmeServing> {

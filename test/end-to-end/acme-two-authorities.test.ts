@@ -1,11 +1,11 @@
 // Two authorities that have nothing in common, Pebble and Caddy's, in one network: one to fall back to, and one to change
 // to. Both validate on the real port 443.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFile, writeFile } from 'node:fs/promises';
 import { type CaddyAuthority, startCaddyAuthority } from '../support/caddy-authority.js';
 import { run } from '../support/clients.js';
 import { type Pebble, type PebblePorts, startPebble } from '../support/pebble.js';
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
+import { folderPerTest } from '../support/folder-per-test.js';
 import { acmeProcess, type AcmeProcess, type AcmeProcessOptions } from './support/acme-processes.js';
 import { closesAfterEach } from './support/cleanup.js';
 
@@ -18,7 +18,6 @@ const PORTS: PebblePorts = {
 const keep = closesAfterEach();
 let caddy: CaddyAuthority;
 let pebble: Pebble;
-let folder: TemporaryFolder;
 
 beforeAll(async () => {
   caddy = await startCaddyAuthority([NAME, BLOCKED]);
@@ -30,11 +29,7 @@ afterAll(async () => {
   await caddy.stop();
 });
 
-beforeEach(async () => {
-  folder = await temporaryFolder();
-});
-
-afterEach(() => folder.remove());
+const folder = folderPerTest();
 
 function runningPebble(): Promise<Pebble> {
   return startPebble({ inside: caddy.inside, ports: PORTS, blockedNames: [BLOCKED] });

@@ -1,10 +1,10 @@
 // acme() against Pebble: a real certificate authority whose validators connect to the server under test.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AcmeOptions, fileStorage, memoryStorage, type SecureServerOptions } from '../../src/index.js';
 import { nodeHttp2, nodeHttps, sClient } from '../support/clients.js';
-import { type Pebble, startPebble } from '../support/pebble.js';
+import type { Pebble } from '../support/pebble.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import {
   acmePage,
@@ -15,16 +15,13 @@ import {
   nameGenerator,
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { sharedPebble } from './support/shared-pebble.js';
 
 const keep = closesAfterEach();
 let pebble: Pebble;
 
-beforeAll(async () => {
-  pebble = await startPebble();
-});
-
-afterAll(async () => {
-  await pebble.stop();
+sharedPebble((started) => {
+  pebble = started;
 });
 
 const newName = nameGenerator('name');

@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { X509Certificate } from 'node:crypto';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   createSecureServer,
   directory,
@@ -14,7 +14,7 @@ import {
 } from '../../src/index.js';
 import { type LeafRequest, testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { curl, sClient } from '../support/clients.js';
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
+import { folderPerTest } from '../support/folder-per-test.js';
 import { until } from '../support/until.js';
 import { withoutPolls } from '../support/without-polls.js';
 import { closesAfterEach } from './support/cleanup.js';
@@ -23,19 +23,12 @@ import { memoryLog } from './support/log.js';
 
 const keep = closesAfterEach();
 let ca: TestCa;
-let folder: TemporaryFolder;
 
 beforeAll(async () => {
   ca = await testCa();
 });
 
-beforeEach(async () => {
-  folder = await temporaryFolder();
-});
-
-afterEach(async () => {
-  await folder.remove();
-});
+const folder = folderPerTest();
 
 interface Serving {
   readonly secure: SecureServer;

@@ -1,6 +1,6 @@
 // Clients of rustls, which look closer than those of OpenSSL: what our certificates have to be like for all of them.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   type CertificateSource,
   createSecureServer,
@@ -11,7 +11,7 @@ import {
 } from '../../src/index.js';
 import { type LeafRequest, testCa, type TestCa } from '../support/certificates.js';
 import { curl, deno, hasDeno, nodeHttps, sClient } from '../support/clients.js';
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
+import { folderPerTest } from '../support/folder-per-test.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { portOf } from './support/connections.js';
 
@@ -20,15 +20,11 @@ jest.setTimeout(180_000);
 const host = 'a.test';
 const keep = closesAfterEach();
 let ca: TestCa;
-let folder: TemporaryFolder;
 
 beforeAll(async () => {
   ca = await testCa();
 });
-beforeEach(async () => {
-  folder = await temporaryFolder();
-});
-afterEach(() => folder.remove());
+const folder = folderPerTest();
 
 async function serving(
   sources: CertificateSource,

@@ -1,25 +1,20 @@
 import { mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { Credential } from '../../../src/credential/credential.js';
 import { TlsmithError } from '../../../src/errors.js';
 import { directory, type DirectoryOptions } from '../../../src/sources/directory.js';
 import { selfSigned } from '../../../src/issuance/self-signed.js';
 import { type LeafRequest, testCa, type TestPair } from '../../support/certificates.js';
 import { type ManualClock, manualClock } from '../../support/manual-clock.js';
-import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-folder.js';
+import { folderPerTest } from '../../support/folder-per-test.js';
 import { until } from '../../support/until.js';
 import { directories } from './support/started-directory.js';
 
 const DAY_MS = 86_400_000;
 const started = directories();
-let folder: TemporaryFolder;
 
-beforeEach(async () => {
-  folder = await temporaryFolder();
-});
-
-afterEach(() => folder.remove());
+const folder = folderPerTest();
 
 async function issue(names: readonly string[], request: Partial<LeafRequest> = {}): Promise<TestPair> {
   return (await testCa()).issue({ names, ...request });

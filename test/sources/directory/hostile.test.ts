@@ -4,10 +4,10 @@ import { chmod, mkdir, readdir, readFile, rename, stat, symlink, unlink, writeFi
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { selfSigned } from '../../../src/issuance/self-signed.js';
 import { newTestKey, testCa, type TestCa, type TestKey, type TestPair } from '../../support/certificates.js';
-import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-folder.js';
+import { folderPerTest } from '../../support/folder-per-test.js';
 import { withoutPrivileges } from '../../end-to-end/support/child.js';
 import { mayMount, withMounts } from '../support/mounting.js';
 import { until } from '../../support/until.js';
@@ -17,18 +17,13 @@ const started = directories();
 const { signal } = new AbortController();
 let ca: TestCa;
 let key: TestKey;
-let folder: TemporaryFolder;
 
 beforeAll(async () => {
   ca = await testCa();
   key = await newTestKey('ecdsa-p256');
 });
 
-beforeEach(async () => {
-  folder = await temporaryFolder();
-});
-
-afterEach(() => folder.remove());
+const folder = folderPerTest();
 
 function issue(name: string, request: object = {}): Promise<TestPair> {
   return ca.issue({ names: [name], key, ...request });

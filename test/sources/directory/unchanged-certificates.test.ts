@@ -1,22 +1,17 @@
 // Which of thousands of certificate files have been replaced: asked of a local disk at once, of others by threads.
 import { link, rename, rm, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { deviceOf } from '../../../src/sources/directory/file-stamp.js';
 import { isOnLocalDisk } from '../../../src/sources/directory/local-disk.js';
 import { PairEntry } from '../../../src/sources/directory/pair-entry.js';
 import { stampOfEntry } from '../../../src/sources/directory/read-entry.js';
 import { Slices } from '../../../src/sources/directory/slices.js';
 import { withOtherCertificate } from '../../../src/sources/directory/unchanged-certificates.js';
-import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-folder.js';
+import { folderPerTest } from '../../support/folder-per-test.js';
 
 const LONG_AGO = new Date('2024-03-01T10:00:00.123Z');
-let folder: TemporaryFolder;
 
-beforeEach(async () => {
-  folder = await temporaryFolder();
-});
-
-afterEach(() => folder.remove());
+const folder = folderPerTest();
 
 describe.each(['local', 'other'])('of pairs on a %s file system', (kind) => {
   /** Pairs that were read a while after their files had been written. */

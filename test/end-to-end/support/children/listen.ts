@@ -1,6 +1,6 @@
 // Listens where it is told, says what became of it in one line of JSON, and closes when its input ends.
-import { once } from 'node:events';
-import { createSecureServer, isTlsmithError, type ListenTarget, selfSigned } from '../../../../src/index.js';
+import { createSecureServer, type ListenTarget, selfSigned } from '../../../../src/index.js';
+import { serveWhileInputLasts } from '../child-serving.js';
 
 const target = JSON.parse(process.argv[2] ?? '{}') as ListenTarget;
 const secure = createSecureServer(
@@ -9,17 +9,4 @@ const secure = createSecureServer(
     response.end('child');
   },
 );
-try {
-  await secure.listen(target);
-  say({ urls: secure.urls });
-  process.stdin.resume();
-  await once(process.stdin, 'end');
-  await secure.close();
-} catch (error) {
-  if (!isTlsmithError(error)) throw error;
-  say({ code: error.code, message: error.message, hint: error.hint });
-}
-
-function say(fact: object): void {
-  process.stdout.write(`${JSON.stringify(fact)}\n`);
-}
+await serveWhileInputLasts(secure, target);

@@ -1,6 +1,5 @@
 // Serves a folder or a pair of files where it is told, and closes when its input ends. Says its URLs first, then every
 // finding, a line of JSON each.
-import { once } from 'node:events';
 import {
   createSecureServer,
   directory,
@@ -8,6 +7,7 @@ import {
   type FilePairOptions,
   type Finding,
 } from '../../../../src/index.js';
+import { say, serveWhileInputLasts } from '../child-serving.js';
 
 const { folder, files } = JSON.parse(process.argv[2] ?? '{}') as { folder?: string; files?: FilePairOptions };
 const secure = createSecureServer(
@@ -19,12 +19,4 @@ const secure = createSecureServer(
 secure.on('warning', (finding: Finding) => {
   say(finding);
 });
-await secure.listen({ port: 0, host: '127.0.0.1' });
-say({ urls: secure.urls });
-process.stdin.resume();
-await once(process.stdin, 'end');
-await secure.close();
-
-function say(fact: object): void {
-  process.stdout.write(`${JSON.stringify(fact)}\n`);
-}
+await serveWhileInputLasts(secure, { port: 0, host: '127.0.0.1' });

@@ -1,13 +1,8 @@
 // Serves with the authorities of the system for client certificates, says its URL or why not in one line of JSON, and
 // closes when its input ends. A process of its own, because node reads the trust store once.
-import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import {
-  type ClientAuthOptions,
-  createSecureServer,
-  isTlsmithError,
-  pemPair,
-} from '../../../../src/index.js';
+import { type ClientAuthOptions, createSecureServer, pemPair } from '../../../../src/index.js';
+import { serveWhileInputLasts } from '../child-serving.js';
 
 /** What the process is told. */
 export interface SystemTrustInput {
@@ -25,17 +20,4 @@ const secure = createSecureServer(
     response.end(String(Reflect.get(socket, 'authorized')));
   },
 );
-try {
-  await secure.listen({ port: 0, host: '127.0.0.1' });
-  say({ urls: secure.urls });
-  process.stdin.resume();
-  await once(process.stdin, 'end');
-  await secure.close();
-} catch (error) {
-  if (!isTlsmithError(error)) throw error;
-  say({ code: error.code });
-}
-
-function say(fact: object): void {
-  process.stdout.write(`${JSON.stringify(fact)}\n`);
-}
+await serveWhileInputLasts(secure, { port: 0, host: '127.0.0.1' });
