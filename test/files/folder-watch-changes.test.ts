@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, open, rename, rm, symlink, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
+import { compiled } from '../support/programs.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
 import { PATIENCE_MS, until } from '../support/until.js';
 import { inotifyWatches, namesIn, NEVER_MS, textOf, withWatch } from './support/watched.js';
@@ -275,8 +276,8 @@ describe('Folder watches', () => {
 
   it.each(['open', 'closed'])('keep no process alive, whether %s', async (state) => {
     await withTemporaryFolder(async ({ path }) => {
-      const program = join(__dirname, 'children', 'watch-folder.ts');
-      const args = ['--import', 'tsx', program, path, state, String(NEVER_MS)];
+      const program = compiled(__dirname, 'children', 'watch-folder.ts');
+      const args = [program, path, state, String(NEVER_MS)];
       await run(process.execPath, args, { timeout: PATIENCE_MS, killSignal: 'SIGKILL' });
     });
   });

@@ -2,6 +2,7 @@
 import { expect, it, jest } from '@jest/globals';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { compiled } from '../support/programs.js';
 import { crashLoop } from './crash-loop.js';
 import { sweep } from './kill-sweep.js';
 
@@ -9,8 +10,8 @@ jest.setTimeout(300_000);
 
 const ROOT = join(__dirname, '..', '..');
 const lane = {
-  command: [process.execPath, '--import', 'tsx', join(__dirname, 'child.mjs')],
-  library: pathToFileURL(join(ROOT, 'src', 'index.ts')).href,
+  command: [process.execPath, join(__dirname, 'child.mjs')],
+  library: pathToFileURL(compiled(ROOT, 'src', 'index.ts')).href,
 };
 
 it('A process killed in the middle of issuance or renewal leaves what the next one goes on with', async () => {

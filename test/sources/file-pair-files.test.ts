@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { Finding } from '../../src/credential/findings.js';
 import type { FilePairOptions } from '../../src/sources/file-pair.js';
 import { testCa, type TestPair } from '../support/certificates.js';
+import { compiled } from '../support/programs.js';
 import { withoutPrivileges } from '../end-to-end/support/child.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { mayMount, withMounts } from './support/mounting.js';
@@ -53,8 +54,8 @@ interface Told {
 
 /** How the start ends for a process with no rights but those that owners and modes give its user. */
 async function toldUnprivileged(options: FilePairOptions): Promise<Told> {
-  const program = join(__dirname, 'children', 'load-file-pair.ts');
-  const command = [process.execPath, '--import', 'tsx', program, JSON.stringify(options)];
+  const program = compiled(__dirname, 'children', 'load-file-pair.ts');
+  const command = [process.execPath, program, JSON.stringify(options)];
   const [wrapper = '', ...args] = [...withoutPrivileges(), ...command];
   const { stdout } = await run(wrapper, args);
   return JSON.parse(stdout) as Told;
@@ -346,8 +347,8 @@ describe('files that are fine', () => {
       const file = '/run/secrets/tls.crt';
       const script = `mount -t tmpfs tmpfs /run && mkdir /run/secrets && touch ${file} && mount --bind "$0" ${file} && exec "$@"`;
       const options = { certFile: file, keyFile };
-      const program = join(__dirname, 'children', 'load-file-pair.ts');
-      const command = [process.execPath, '--import', 'tsx', program, JSON.stringify(options)];
+      const program = compiled(__dirname, 'children', 'load-file-pair.ts');
+      const command = [process.execPath, program, JSON.stringify(options)];
       const { stdout } = await run('unshare', ['-m', 'sh', '-c', script, certFile, ...command]);
       expect(JSON.parse(stdout)).toMatchObject({
         code: 'loaded',

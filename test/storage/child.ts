@@ -2,8 +2,8 @@
 import { afterEach } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { compiled } from '../support/programs.js';
 
 const running = new Set<Child>();
 
@@ -22,8 +22,8 @@ export interface Child {
 
 /** Runs `test/storage/children/<name>.ts`. */
 export function startChild(name: string, ...parameters: string[]): Child {
-  const file = join(__dirname, 'children', `${name}.ts`);
-  const process_ = spawn(process.execPath, ['--import', 'tsx', file, ...parameters], {
+  const file = compiled(__dirname, 'children', `${name}.ts`);
+  const process_ = spawn(process.execPath, [file, ...parameters], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const exit = once(process_, 'close') as Promise<[number | null]>;

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { environmentWithoutTrust } from '../../support/clients.js';
+import { compiled } from '../../support/programs.js';
 
 const ROOT = join(__dirname, '..', '..', '..');
 
@@ -19,8 +20,8 @@ export interface ChildOptions {
 
 /** Starts `support/children/<name>.ts`. */
 export function startChild(name: string, { input = {}, wrapper = [], fd }: ChildOptions = {}): ChildProcess {
-  const script = join(__dirname, 'children', `${name}.ts`);
-  const command = [process.execPath, '--import', 'tsx', script, JSON.stringify(input)];
+  const script = compiled(__dirname, 'children', `${name}.ts`);
+  const command = [process.execPath, script, JSON.stringify(input)];
   const [program = '', ...args] = [...wrapper, ...command];
   const stdio: StdioOptions = ['pipe', 'pipe', 'inherit', ...(fd === undefined ? [] : [fd])];
   return spawn(program, args, { cwd: ROOT, env: environmentWithoutTrust(), stdio });

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { selfSigned } from '../../../src/issuance/self-signed.js';
 import { newTestKey, testCa, type TestCa, type TestKey, type TestPair } from '../../support/certificates.js';
+import { compiled } from '../../support/programs.js';
 import { folderPerTest } from '../../support/folder-per-test.js';
 import { withoutPrivileges } from '../../end-to-end/support/child.js';
 import { mayMount, withMounts } from '../support/mounting.js';
@@ -221,8 +222,8 @@ describe('what this user may not read', () => {
   }
 
   async function toldBy(child: string, parameters: readonly string[]): Promise<unknown> {
-    const program = join(__dirname, '..', 'children', child);
-    const command = [...withoutPrivileges(), process.execPath, '--import', 'tsx', program, ...parameters];
+    const program = compiled(__dirname, '..', 'children', child);
+    const command = [...withoutPrivileges(), process.execPath, program, ...parameters];
     const [wrapper = '', ...args] = command;
     const { stdout } = await promisify(execFile)(wrapper, args);
     return JSON.parse(stdout);
