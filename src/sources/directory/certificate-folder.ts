@@ -243,6 +243,8 @@ export class CertificateFolder {
 
   /** Every file, or, on most polls of a large folder, only whether files came or went. */
   async #look(isNotified: boolean): Promise<void> {
+    // A look at thousands of files would keep the few that were named waiting.
+    await this.#readingNamed;
     const now = this.#host.clock.now();
     const isThorough = isNotified || this.#scan.fileCount <= OFTEN_POLLED_FILES || this.#scan.isUnsettled;
     const isDue = isThorough || Math.abs(now - this.#lastFullLook) >= SELDOM_POLL_MS;
