@@ -1,7 +1,7 @@
 /**
  * A credential: certificate chain plus private key, with names and validity already read. One is only ever made
- * by {@link createCredential}, which proves it: the chain parses and is put in order, the key belongs to the leaf,
- * dates and names are read. Nothing else in tlsmith is served.
+ * by {@link createCredential}, which proves it: the chain parses and is put in order, the key belongs to the leaf and
+ * signs for it, dates and names are read. Nothing else in tlsmith is served.
  */
 import {
   createHash,
@@ -24,6 +24,7 @@ import {
 } from './certificate-facts.js';
 import { isSelfSigned, type OrderedChain, orderChain } from './certificate-chain.js';
 import type { Finding } from './findings.js';
+import { assertSigns } from './key-halves.js';
 import { parseCertificate } from './known-authorities.js';
 import { certificateBlocks, type Origin, isKeyEncrypted, isPlainPkcs8, privateKeyBlock } from './pem.js';
 import { covers } from './server-name.js';
@@ -115,6 +116,7 @@ export function createCredentialFor(
   const keyType = keyTypeOf(privateKey, origin.key);
   const chain = orderChain(certificates, privateKey, origin.cert);
   if (chain === undefined) throw mismatch(certificates, privateKey, origin);
+  assertSigns(privateKey, chain.certificates[0], origin.key);
   const key = isPlainPkcs8(keyBlock) ? keyBlock : pkcs8Of(privateKey);
   const credential = describe(chain, key, { keyType, origin: origin.cert });
   prepare(credential);

@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
+import { signsFor } from '../credential/key-halves.js';
 import type { PairMaterial } from './pair-material.js';
 import { readPairFile } from './read-pair-file.js';
 
@@ -45,7 +46,8 @@ async function holdsKeyOf(certificate: X509Certificate, path: string): Promise<b
     const { bytes } = await readPairFile(path, 'Private key');
     const text = bytes.toString('latin1');
     if (!text.includes('PRIVATE KEY-----') || text.includes('ENCRYPTED')) return false;
-    return certificate.checkPrivateKey(createPrivateKey(bytes));
+    const key = createPrivateKey(bytes);
+    return certificate.checkPrivateKey(key) && signsFor(certificate, key);
   } catch {
     return false; // Not readable, or no key after all.
   }

@@ -11,6 +11,22 @@ export const breaks = [
     testName: 'is refused when the key belongs to another certificate',
   },
   {
+    name: 'a key whose private half is damaged is served',
+    file: 'src/credential/key-halves.ts',
+    find: 'if (signsFor(certificate, privateKey)) return;',
+    replace: 'if (signsFor(certificate, privateKey) || cause === undefined) return;',
+    test: 'test/credential/key-halves.test.ts',
+    testName: 'does not belong to its public half',
+  },
+  {
+    name: 'a damaged copy is named as the key that belongs to a certificate',
+    file: 'src/files/matching-key.ts',
+    find: ' && signsFor(certificate, key)',
+    replace: ' && (void signsFor, true)',
+    test: 'test/credential/key-halves.test.ts',
+    testName: 'is not named as the right one',
+  },
+  {
     name: 'what decrypts to a right padding by chance counts as a key',
     file: 'src/sources/file-pair/pkcs12-bags.ts',
     find: 'keyIn(await opened([algorithm, encrypted], passphrase, reading), reading)',
