@@ -14,7 +14,7 @@ const COMMON = ['bounded-map', 'clock', 'errors', 'known-options', 'logger', 'pr
 const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
   credential: ['bounded-map', 'errors'],
   storage: ['clock', 'errors'],
-  x509: ['errors'],
+  x509: ['credential/pem', 'errors'],
   // Loaded when there is something to explain; knows certificates and errors, and nobody who has them.
   diagnosis: ['credential/', 'errors'],
   // The interface of a source names what a source is offered, the storage among it.

@@ -6,6 +6,7 @@
  * `http` and `api` are public in its JavaScript and missing in its types: hence the exact version in package.json, and
  * the test that looks whether they are still there.
  */
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { Client } from 'acme-client';
 import type { NoncePool } from './nonces.js';
 import type { Directory } from './resources.js';
@@ -45,6 +46,7 @@ export class UnexpectedResponse extends Error {
 }
 
 interface HttpSeam {
+  accountKey: KeyObject | Buffer;
   maxBadNonceRetries: number;
   request(url: string, method: string, options?: { data?: unknown }): Promise<WireResponse>;
   getNonce(): Promise<string>;
@@ -93,6 +95,8 @@ export async function hardenedClient(options: SeamOptions): Promise<HardenedClie
       ? {}
       : { externalAccountBinding: { ...externalAccountBinding } }),
   }) as unknown as HardenedClient;
+  // What signs is read once, not with every request.
+  client.http.accountKey = createPrivateKey(accountKey);
   hardenHttp(client.http, options);
   client.api.apiRequest = apiRequest(client.http);
   return client;

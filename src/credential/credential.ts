@@ -108,7 +108,7 @@ export function createCredential(
 export function createCredentialFor(
   prepare: (credential: Credential) => void,
   input: CredentialInput,
-  origin: CredentialOrigin,
+  origin: CredentialOrigin = DEFAULT_ORIGIN,
 ): Credential {
   const keyBlock = privateKeyBlock(input.key, origin.key);
   const privateKey = readPrivateKey(keyBlock, input.passphrase, origin.key);

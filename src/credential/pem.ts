@@ -35,6 +35,19 @@ export function isPlainPkcs8(block: string): boolean {
   return PKCS8.test(block);
 }
 
+/** A block of PEM text (RFC 7468 §2) with these bytes. */
+export function pemBlock(label: string, der: Uint8Array): string {
+  const base64 = Buffer.from(der)
+    .toString('base64')
+    .replaceAll(/(.{64})(?=.)/g, '$1\n');
+  return `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----\n`;
+}
+
+/** The bytes in a block that was written here. */
+export function derIn(block: string): Buffer {
+  return Buffer.from(block.replaceAll(/-----[^-]+-----/g, ''), 'base64');
+}
+
 /** The certificates in `input`, in the order of the file. */
 export function certificateBlocks(input: string | Uint8Array, origin: Origin): string[] {
   const blocks = pemBlocks(input, origin);

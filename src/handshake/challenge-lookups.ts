@@ -4,8 +4,9 @@
  * bounded.
  */
 import type { Clock } from '../clock.js';
-import { createCredential, type Credential } from '../credential/credential.js';
+import type { Credential } from '../credential/credential.js';
 import type { ChallengeAnswer, ChallengeLookup, ChallengeQuestion } from '../sources/certificate-source.js';
+import { createValidationCredential } from './challenge-server.js';
 
 /** Below what plain HTTP on the TLS port is given for a whole exchange. */
 const LOOKUP_LIMIT_MS = 4_000;
@@ -38,7 +39,7 @@ export class ChallengeLookups {
   async credentialFor(identifier: string): Promise<Credential | undefined> {
     const answer = await this.#ask({ type: 'tls-alpn-01', identifier });
     try {
-      return answer?.type === 'tls-alpn-01' ? createCredential(answer.credential) : undefined;
+      return answer?.type === 'tls-alpn-01' ? createValidationCredential(answer.credential) : undefined;
     } catch {
       return undefined; // Whoever wrote it did not write a pair: as good as nothing.
     }

@@ -2,20 +2,14 @@
  * The ACME challenges that are answered right now, keyed by what a validator asks for: an identifier (RFC 8737) or
  * a token (RFC 8555 §8.3). Many may be open at once, also several for one identifier (the latest answers).
  */
-import { createServer, type Server } from 'node:tls';
 import { type Clock, systemClock } from '../clock.js';
-import { createCredential, type Credential } from '../credential/credential.js';
+import type { Credential } from '../credential/credential.js';
 import { normalizeServerName } from '../credential/server-name.js';
 import type { ChallengeAnswer, ChallengeLookup } from '../sources/certificate-source.js';
 import { ChallengeLookups } from './challenge-lookups.js';
+import { ACME_TLS_PROTOCOL, createValidationCredential } from './challenge-server.js';
 import type { ClientHello } from './client-hello.js';
-import { withoutSecrets } from './tls-servers.js';
 
-/** RFC 8737 §6.2. */
-export const ACME_TLS_PROTOCOL = 'acme-tls/1';
-
-const HANDSHAKE_TIMEOUT_MS = 10_000;
-const LINGER_MS = 1_000;
 /** RFC 8555 §8.3: base64url. Nothing else is looked up anywhere. */
 const TOKEN = /^[\w-]{16,200}$/;
 
@@ -79,7 +73,7 @@ export class Challenges {
   }
 
   #addIdentifier({ identifier, credential: input }: ChallengeAnswer & { type: 'tls-alpn-01' }): () => void {
-    const credential = createCredential(input);
+    const credential = createValidationCredential(input);
     const open = this.#credentials.get(identifier) ?? [];
     this.#credentials.set(identifier, [...open, credential]);
     return () => {
@@ -88,24 +82,4 @@ export class Challenges {
       else this.#credentials.set(identifier, left);
     };
   }
-}
-
-/** A server that shows one validation certificate and then closes: the application never sees its connections. */
-export function createChallengeServer(credential: Credential): Server {
-  const server = createServer({
-    cert: credential.cert,
-    key: credential.key,
-    ALPNProtocols: [ACME_TLS_PROTOCOL],
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-  });
-  server.on('secureConnection', (socket) => {
-    // RFC 8737 §3: no application data; the validator has seen the certificate and closes.
-    socket.on('error', () => socket.destroy());
-    socket.setTimeout(LINGER_MS, () => socket.destroy());
-    socket.end();
-  });
-  server.on('tlsClientError', (_error, socket) => {
-    socket.destroy();
-  });
-  return withoutSecrets(server);
 }

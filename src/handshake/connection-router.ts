@@ -11,7 +11,8 @@ import { normalizeServerName } from '../credential/server-name.js';
 import type { TlsmithErrorCode } from '../errors.js';
 import { type AlertName, alertOf } from './alert.js';
 import { LeavingConnections } from './leaving-connections.js';
-import { type Challenges, createChallengeServer, isValidator } from './challenges.js';
+import { challengeServerFor } from './challenge-server.js';
+import { type Challenges, isValidator } from './challenges.js';
 import type { ClientHello, FirstBytes } from './client-hello.js';
 import {
   type CredentialResolver,
@@ -271,7 +272,7 @@ export class ConnectionRouter {
       });
       return;
     }
-    createChallengeServer(credential).emit('connection', socket);
+    challengeServerFor(credential).emit('connection', socket);
   }
 
   #select(socket: Socket, hello: ClientHello): Selection {

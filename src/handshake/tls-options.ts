@@ -4,7 +4,8 @@
  * after it. Only SNI may be waited for, so that challenges which are open elsewhere are looked up in TLS 1.3 alone.
  */
 import type { SecureContext, TlsOptions, TLSSocket } from 'node:tls';
-import { ACME_TLS_PROTOCOL, type Challenges } from './challenges.js';
+import { ACME_TLS_PROTOCOL } from './challenge-server.js';
+import type { Challenges } from './challenges.js';
 import type { TicketKeys } from './ticket-keys.js';
 import { type TlsSettings, tlsServerOptions } from './tls-settings.js';
 import type { Credential } from '../credential/credential.js';

@@ -1,11 +1,7 @@
 /** Key pairs, made and handed on as PEM: a WebCrypto key object would bind them to one provider. */
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPair as generateNative,
-  type webcrypto,
-} from 'node:crypto';
+import { generateKeyPair as generateNative, type webcrypto } from 'node:crypto';
 import { promisify } from 'node:util';
+import { derIn, pemBlock } from '../credential/pem.js';
 import { type CryptoProvider, cryptoFor } from './crypto-provider.js';
 import { keyAlgorithm, type KeyPairType, rsaBits } from './key-algorithm.js';
 
@@ -34,22 +30,25 @@ export async function generateKeyPair(keyType: KeyPairType, crypto?: CryptoProvi
   const provider = await cryptoFor(keyType, crypto);
   const keys = await provider.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   if (!('privateKey' in keys)) throw new TypeError(`The crypto provider made no key pair for ${keyType}.`);
-  const pkcs8 = await provider.subtle.exportKey('pkcs8', keys.privateKey);
-  return fromPkcs8(keyType, Buffer.from(pkcs8));
+  // Not by OpenSSL's own reader, which takes a millisecond to find out what kind of key it is given.
+  const [pkcs8, spki] = await Promise.all([
+    provider.subtle.exportKey('pkcs8', keys.privateKey),
+    provider.subtle.exportKey('spki', keys.publicKey),
+  ]);
+  return {
+    keyType,
+    privateKey: pemBlock('PRIVATE KEY', new Uint8Array(pkcs8)),
+    publicKey: pemBlock('PUBLIC KEY', new Uint8Array(spki)),
+  };
 }
 
 async function generateRsa(keyType: KeyPairType, modulusLength: number): Promise<KeyPair> {
-  const { privateKey } = await promisify(generateNative)('rsa', { modulusLength });
-  return fromPkcs8(keyType, privateKey.export({ type: 'pkcs8', format: 'der' }));
-}
-
-function fromPkcs8(keyType: KeyPairType, der: Buffer): KeyPair {
-  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-  return {
-    keyType,
-    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    publicKey: createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString(),
-  };
+  const keys = await promisify(generateNative)('rsa', {
+    modulusLength,
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  return { keyType, ...keys };
 }
 
 /** The WebCrypto form of a pair, in the provider that is to sign with it. Internal to src/x509. */
@@ -58,11 +57,9 @@ export async function importKeyPair(
   provider: CryptoProvider,
 ): Promise<webcrypto.CryptoKeyPair> {
   const algorithm = keyAlgorithm(pair.keyType);
-  const privateDer = createPrivateKey(pair.privateKey).export({ type: 'pkcs8', format: 'der' });
-  const publicDer = createPublicKey(pair.publicKey).export({ type: 'spki', format: 'der' });
   const [privateKey, publicKey] = await Promise.all([
-    provider.subtle.importKey('pkcs8', privateDer, algorithm, false, ['sign']),
-    provider.subtle.importKey('spki', publicDer, algorithm, true, ['verify']),
+    provider.subtle.importKey('pkcs8', derIn(pair.privateKey), algorithm, false, ['sign']),
+    provider.subtle.importKey('spki', derIn(pair.publicKey), algorithm, true, ['verify']),
   ]);
   return { privateKey, publicKey };
 }

@@ -4,6 +4,7 @@
  */
 import type { asn1 as Asn1 } from 'node-forge';
 import type * as ForgeModule from 'node-forge';
+import { pemBlock } from '../../credential/pem.js';
 import { isTlsmithError, TlsmithError } from '../../errors.js';
 import { wrongPassphrase } from '../../files/pair-errors.js';
 import { MOST_ROUNDS } from '../../files/pbes2.js';
@@ -47,8 +48,8 @@ export async function readPkcs12(
   if (keys.length > 1) throw invalid(file, `holds ${keys.length} private keys; a pair has one`, ONE_PAIR);
   if (certificates.length === 0) throw invalid(file, 'holds a private key and no certificate', ONE_PAIR);
   return {
-    cert: certificates.map(({ der }) => pem('CERTIFICATE', der)).join(''),
-    key: pem('PRIVATE KEY', key.der),
+    cert: certificates.map(({ der }) => pemBlock('CERTIFICATE', der)).join(''),
+    key: pemBlock('PRIVATE KEY', key.der),
   };
 }
 
@@ -152,11 +153,6 @@ function notOpened({ file: { path }, opening: { passphrase, passphraseFile } }: 
     `PKCS#12 file ${path} is encrypted and no passphrase was given.`,
     { path, hint: 'Set `passphrase` or `passphraseFile`.' },
   );
-}
-
-function pem(label: string, der: Buffer): string {
-  const base64 = der.toString('base64').replaceAll(/(.{64})(?=.)/g, '$1\n');
-  return `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----\n`;
 }
 
 function invalid({ path }: PairFile, what: string, hint: string): TlsmithError {
