@@ -221,7 +221,9 @@ describe('While a certificate is in use, an authority', () => {
   });
 
   it('that never answers is given up on after thirty seconds', async () => {
-    const { secure, name, serialNumber, failed } = await inUse({ clock: hurriedClock() });
+    const clock = hurriedClock(30_000);
+    const { secure, name, serialNumber, failed } = await inUse({ clock });
+    clock.isHurried = true;
     front.intercept = at('/order-plz', 'hang');
     await expect(secure.renew(name)).rejects.toMatchObject({ code: 'ACME_UNREACHABLE' });
     expect(failed).toMatchObject([{ error: { message: expect.stringContaining('no answer within 30 s') } }]);

@@ -70,7 +70,9 @@ describe('While a certificate is in use, an authority', () => {
   });
 
   it('whose answer never comes to its end is given up after thirty seconds', async () => {
-    const made = await inUse({ clock: hurriedClock() });
+    const clock = hurriedClock(30_000);
+    const made = await inUse({ clock });
+    clock.isHurried = true;
     front.pace = { delayMs: 0, pauseMs: 1_000 };
     await expect(made.secure.renew(made.name)).rejects.toMatchObject({ code: 'ACME_UNREACHABLE' });
     await expectToServeOn(made, { code: 'ACME_UNREACHABLE', words: 'no answer within 30 s' });

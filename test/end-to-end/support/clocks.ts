@@ -15,12 +15,16 @@ export function shiftedClock(): Clock & { aheadMs: number } {
   };
 }
 
-/** Long timers end thirty times as early; the time is right. */
-export function hurriedClock(): Clock {
+/** Once it is hurried, timers of just `limitMs` end thirty times as early; all others, and the time, are right. */
+export function hurriedClock(limitMs: number): Clock & { isHurried: boolean } {
   return {
-    ...shiftedClock(),
+    isHurried: false,
     now: () => Date.now(),
-    setTimeout: (callback, delayMs) =>
-      setTimeout(callback, delayMs >= 10_000 ? delayMs / 30 : delayMs).unref(),
+    setTimeout(callback, delayMs) {
+      return setTimeout(callback, this.isHurried && delayMs === limitMs ? delayMs / 30 : delayMs).unref();
+    },
+    clearTimeout: (handle) => {
+      clearTimeout(handle as NodeJS.Timeout);
+    },
   };
 }
