@@ -1,5 +1,5 @@
 // Writes and signs one X.509 certificate (RFC 5280 §4.1) exactly as described, sensible or not.
-import { createHash, randomBytes, sign, X509Certificate } from 'node:crypto';
+import { createHash, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
 import {
   bitString,
@@ -102,8 +102,15 @@ function distinguishedName(commonNames: readonly string[]): Buffer {
   return sequence(...commonNames.map((name) => set(sequence(objectIdentifier('2.5.4.3'), utf8String(name)))));
 }
 
-function publicKeyInfo(key: TestKey): Buffer {
-  return key.publicKey.export({ type: 'spki', format: 'der' });
+const publicKeyInfos = new WeakMap<KeyObject, Buffer>();
+
+/** Encoded once for a key: tests that fill folders issue thousands of certificates for one. */
+function publicKeyInfo({ publicKey }: TestKey): Buffer {
+  const known = publicKeyInfos.get(publicKey);
+  if (known !== undefined) return known;
+  const encoded = publicKey.export({ type: 'spki', format: 'der' });
+  publicKeyInfos.set(publicKey, encoded);
+  return encoded;
 }
 
 const KEY_USAGE_BITS: readonly KeyUsage[] = [
