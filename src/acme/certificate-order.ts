@@ -27,6 +27,8 @@ const GONE = new Set([400, 403, 404, 410]);
 /** One certificate to be had, for all its names. */
 export interface CertificateOrder extends OrderWishes {
   readonly keyType: KeyPairType;
+  /** Whether this authority has issued the certificate that is replaced. */
+  readonly isRenewal: boolean;
   /** The private key in use: an order for it has done its work. */
   readonly previousKey: string | undefined;
   readonly preferredChain: string | undefined;
@@ -45,6 +47,8 @@ export interface OrderTools {
   readonly validated: (name: string, type: ChallengeType) => void;
   /** Takes the first certificate for these names out of what may be ordered; rejects when that is used up. */
   readonly permit: () => Promise<void>;
+  /** Told of what was preferred and could not be had. */
+  readonly lacking: (what: 'profile' | 'chain', name: string) => void;
   /** Told when another type of challenge is tried, and why. */
   readonly fellBack: (failures: readonly ChallengeFailure[]) => void;
 }
@@ -68,6 +72,7 @@ export async function obtainCertificate(request: CertificateOrder, tools: OrderT
     // A profile may be refused as late as by finalize. One that is only preferred must not stand in the way.
     if (request.profile?.isRequired !== false || codeOf(error) !== 'ACME_PROFILE_UNAVAILABLE') throw error;
     await tools.records.forget();
+    tools.lacking('profile', request.profile.name);
     return obtained({ ...request, profile: undefined }, tools);
   }
 }
@@ -81,8 +86,10 @@ async function obtained(request: CertificateOrder, tools: OrderTools): Promise<O
       ? await client.finalize(open.order.finalize, await csrFor(request.names, open.record))
       : open.order;
   const { certificate } = await finished(open, finalized, { request, tools });
-  const cert = await downloadChain(client, certificate, request.preferredChain);
-  return { cert, key, orderUrl: url };
+  const { preferredChain } = request;
+  const { chain, isPreferred } = await downloadChain(client, certificate, preferredChain);
+  if (!isPreferred && preferredChain !== undefined) tools.lacking('chain', preferredChain);
+  return { cert: chain, key, orderUrl: url };
 }
 
 /** An order whose names are all validated. */
@@ -123,10 +130,12 @@ async function resumed(request: CertificateOrder, tools: OrderTools): Promise<Op
 
 async function begun(request: CertificateOrder, tools: OrderTools): Promise<OpenOrder> {
   const { client, records, permit } = tools;
-  // Authorities do not count renewals.
-  if (request.previousKey === undefined) await permit();
+  // Authorities do not count renewals of their own certificates.
+  if (!request.isRenewal) await permit();
   const { privateKey: key } = await generateKeyPair(request.keyType);
-  const { url, order } = await newOrder(client, request);
+  const { url, order } = await newOrder(client, request, (profile) => {
+    tools.lacking('profile', profile);
+  });
   const record = { url, key, keyType: request.keyType };
   await records.write(record);
   return { record, order, isResumed: false };

@@ -1,5 +1,5 @@
 /** Placing an order (RFC 8555 §7.4), and what is left out of it when that is all that the authority objects to. */
-import { isTlsmithError } from '../errors.js';
+import { isTlsmithError, type TlsmithError } from '../errors.js';
 import type { AcmeClient } from './client.js';
 import { identifierOf } from './identifiers.js';
 import { isProfileRefused, type ProfileWish } from './profile.js';
@@ -15,17 +15,22 @@ export interface OrderWishes {
   readonly replaces: string | undefined;
 }
 
-/** Places the order. */
+/**
+ * Places the order.
+ * @param lacking - told of a preferred profile that is left out
+ */
 export async function newOrder(
   client: AcmeClient,
   wishes: OrderWishes,
+  lacking: (profile: string) => void,
 ): Promise<{ readonly url: string; readonly order: Order }> {
   try {
     return await client.newOrder(fieldsOf(wishes));
   } catch (error) {
     const fewer = withoutObjection(wishes, error);
     if (fewer === undefined) throw error;
-    return newOrder(client, fewer);
+    if (wishes.profile !== undefined && fewer.profile === undefined) lacking(wishes.profile.name);
+    return newOrder(client, fewer, lacking);
   }
 }
 
@@ -39,9 +44,19 @@ function fieldsOf({ names, notAfter, profile, replaces }: OrderWishes): object {
 }
 
 function withoutObjection(wishes: OrderWishes, error: unknown): OrderWishes | undefined {
-  // `alreadyReplaced` (RFC 9773 §5), or a predecessor of another account: it must not stand in the way.
-  if (wishes.replaces !== undefined && isTlsmithError(error) && error.code === 'ACME_REFUSED')
-    return { ...wishes, replaces: undefined };
-  const isPreference = wishes.profile?.isRequired === false;
-  return isPreference && isProfileRefused(error) ? { ...wishes, profile: undefined } : undefined;
+  if (!isTlsmithError(error)) return undefined;
+  const withoutPredecessor = wishes.replaces === undefined ? undefined : { ...wishes, replaces: undefined };
+  if (isAboutPredecessor(error)) return withoutPredecessor;
+  if (wishes.profile?.isRequired === false && isProfileRefused(error))
+    return { ...wishes, profile: undefined };
+  return MAY_BE_ABOUT_IT.has(String(error['problemType'])) ? withoutPredecessor : undefined;
+}
+
+/** How authorities object to a predecessor without saying so; a nonce or a limit is no such objection. */
+const MAY_BE_ABOUT_IT = new Set(['malformed', 'unauthorized']);
+
+/** `alreadyReplaced` (RFC 9773 §5), or a predecessor that is unknown or of another account: it must not stand in the way. */
+function isAboutPredecessor({ code, message, ...facts }: TlsmithError): boolean {
+  const status = facts['status'];
+  return code === 'ACME_REFUSED' && (status === 404 || status === 409 || /replac/i.test(message));
 }

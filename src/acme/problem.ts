@@ -53,7 +53,7 @@ const REFUSED_ACCOUNT: Kind = {
 };
 const RATE_LIMITED: Kind = {
   code: 'ACME_RATE_LIMITED',
-  hint: "Nothing is asked of the authority before that. Use directoryUrl: 'letsencrypt-staging' while trying things out, and keep the storage folder across restarts.",
+  hint: "No certificate for these names is asked for before that. Use directoryUrl: 'letsencrypt-staging' while trying things out, and keep the storage folder across restarts.",
 };
 const SERVER_ERROR: Kind = {
   code: 'ACME_SERVER_ERROR',

@@ -146,6 +146,7 @@ class OrderingIssuer implements AcmeIssuer {
       {
         names,
         keyType,
+        isRenewal: previous !== undefined && this.#hasIssued(request),
         previousKey: previous?.key,
         profile: await this.#profileFor(names, signal),
         notAfter: lifetimeMs === undefined ? undefined : host.clock.now() + lifetimeMs,
@@ -161,6 +162,9 @@ class OrderingIssuer implements AcmeIssuer {
         isRejected: (url) => this.#handedOut.get(segment) === url,
         validated: (name, type) => this.#lastWorked.set(name, type),
         permit: async () => this.#budget?.take(names),
+        lacking: (what, name) => {
+          this.#tellLacking(what, name);
+        },
         fellBack: (failures) => {
           this.#tellFallback(failures);
         },
@@ -188,10 +192,26 @@ class OrderingIssuer implements AcmeIssuer {
   }
 
   /** RFC 9773 §5: only toward authorities that know of it. An order that says so is exempt from rate limits. */
-  async #replaces({ previous, previousIssuer, signal }: IssueRequest): Promise<string | undefined> {
-    if (previousIssuer !== undefined && previousIssuer !== this.id) return undefined;
+  async #replaces(request: IssueRequest): Promise<string | undefined> {
+    const { previous, signal } = request;
+    if (!this.#hasIssued(request)) return undefined;
     const { renewalInfo } = await unlessAborted(this.#authority.directory(), signal);
     return renewalInfo === undefined || previous === undefined ? undefined : renewalIdentifier(previous.cert);
+  }
+
+  /** Whether what is replaced is of this authority. */
+  #hasIssued({ previousIssuer = this.id }: IssueRequest): boolean {
+    return previousIssuer === this.id;
+  }
+
+  #tellLacking(what: 'profile' | 'chain', name: string): void {
+    const { host, directoryUrl } = this.#options;
+    if (what === 'profile') host.report(profileLacking(name, directoryUrl));
+    else
+      host.logger.warn(
+        { source: 'acme', preferredChain: name },
+        `The certificate authority at ${new URL(directoryUrl).origin} has no chain under ${name}, or it could not be fetched: its default chain is served. Check \`preferredChain\`: it is the common name of an issuer.`,
+      );
   }
 
   /** What is preferred and missing is told, because the certificates are of another kind then. */

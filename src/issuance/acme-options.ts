@@ -1,6 +1,7 @@
 /** The options of `acme()`, parsed into a complete object. Misuse is a TypeError that names the option. */
 import { createPrivateKey } from 'node:crypto';
 import type { Agent } from 'node:https';
+import { isTestAuthority } from '../acme/test-authority.js';
 import { normalizeConfiguredName } from '../credential/server-name.js';
 import { assertKnownOptions } from '../known-options.js';
 import type { ProfileWish } from '../acme/profile.js';
@@ -163,7 +164,7 @@ export function parseAcmeOptions(options: AcmeOptions): ParsedAcmeOptions {
     profile: parseProfile(options.profile),
     email: parseEmail(options.email),
     directoryUrl,
-    isStaging: directoryUrl === DIRECTORIES['letsencrypt-staging'],
+    isStaging: isTestAuthority(new URL(directoryUrl).hostname),
     keyType: parseKeyType(options.keyType),
     externalAccountBinding: parseBinding(options.externalAccountBinding),
     preferredChain: parseText(options.preferredChain, 'preferredChain', 'the common name of an issuer'),

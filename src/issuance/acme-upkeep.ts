@@ -1,6 +1,7 @@
 /** What ACME certificates need once their server starts, as one piece to load then. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { isTestAuthority } from '../acme/test-authority.js';
 import { TlsmithError } from '../errors.js';
 import type { SourceHost } from '../sources/certificate-source.js';
 import { fileError } from '../files/file-errors.js';
@@ -86,7 +87,7 @@ async function issuerFor(
 
 /** What an authority for tests has issued never serves in the place of a real certificate. */
 function isNoTestAuthority(issuerId: string): boolean {
-  return issuerId.startsWith('acme-') && !/staging|test/.test(issuerId);
+  return issuerId.startsWith('acme-') && !isTestAuthority(issuerId);
 }
 
 async function readRoots(file: string): Promise<string> {

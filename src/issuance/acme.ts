@@ -19,12 +19,12 @@ import {
 import type { AcmeUpkeep } from './acme-upkeep.js';
 
 const NAME = 'acme';
-const STAGING: Finding = {
+const STAGING = (directoryUrl: string): Finding => ({
   code: 'ACME_STAGING_ACTIVE',
   severity: 'warning',
-  message: "Certificates come from Let's Encrypt's test authority, which no browser trusts.",
-  hint: 'When it works, leave `directoryUrl` out: certificates of the real one are ordered and stored apart.',
-};
+  message: `Certificates come from ${new URL(directoryUrl).host}, an authority for tests, which no browser trusts.`,
+  hint: 'When it works, leave `directoryUrl` out, or give that of the real authority: its certificates are ordered and stored apart.',
+});
 
 /** A source of {@link acme}, whose names may change while it runs. */
 export interface AcmeSource extends CertificateSource {
@@ -120,7 +120,7 @@ class OrderingSource implements AcmeSource {
       throw new TlsmithError('CLOSED', 'acme() was closed while it was starting.');
     }
     this.#upkeep = upkeep;
-    if (this.#options.isStaging) host.report(STAGING);
+    if (this.#options.isStaging) host.report(STAGING(this.#options.directoryUrl));
     await upkeep.managed.start?.(host);
   }
 

@@ -52,6 +52,28 @@ it('An order beyond the limit of the authority waits, without an attempt and wit
   expect(front.requests.filter(({ path }) => path === '/order-plz')).toEqual([]);
 });
 
+it('An order that moves a name from another authority counts as new, and the certificate of that one serves on', async () => {
+  const storage = memoryStorage();
+  const name = 'moved.example.com';
+  const before = await acmeServing({
+    ...{ pebble, keep, server: { storage } },
+    options: { domains: name, directoryUrl: pebble.directoryUrl },
+  });
+  await before.secure.ready();
+  const { serialNumber } = before.secure.status().certificates[0] ?? {};
+  await before.secure.close({ graceMs: 0 });
+  const spent = JSON.stringify({ format: 1, fullAt: Date.now() + 3 * HOUR_MS });
+  await storage.put(`acme/${authorityId(DIRECTORY)}/order-budget`, Buffer.from(spent));
+  front.requests.length = 0;
+  const { secure } = await acmeServing({
+    ...{ pebble, keep, server: { storage } },
+    options: { domains: name, directoryUrl: DIRECTORY, agent: toTheFront() },
+  });
+  await expect(secure.renew(name)).rejects.toMatchObject({ code: 'ACME_RATE_LIMITED' });
+  expect(secure.status().certificates[0]).toMatchObject({ state: 'valid', serialNumber });
+  expect(front.requests.filter(({ path }) => path === '/order-plz')).toEqual([]);
+});
+
 /** Leads every connection to the front. */
 function toTheFront(): Agent {
   const port = Number(new URL(front.directoryUrl).port);

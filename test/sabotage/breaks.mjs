@@ -90,6 +90,38 @@ export const breaks = [
     test: 'test/sources/directory/later-examinations.test.ts',
     testName: 'waits until all pairs have been read',
   },
+  {
+    name: 'orders that move a name from another authority are not counted',
+    file: 'src/acme/certificate-order.ts',
+    find: 'if (!request.isRenewal) await permit();',
+    replace: 'if (request.previousKey === undefined) await permit();',
+    test: 'test/end-to-end/acme-order-budget.test.ts',
+    testName: 'from another authority counts as new',
+  },
+  {
+    name: 'any refusal makes an order forget what it replaces',
+    file: 'src/acme/new-order.ts',
+    find: "MAY_BE_ABOUT_IT.has(String(error['problemType'])) ? withoutPredecessor : undefined",
+    replace: 'MAY_BE_ABOUT_IT.size > 0 ? withoutPredecessor : undefined',
+    test: 'test/acme/new-order.test.ts',
+    testName: 'is not placed again: 400 badNonce',
+  },
+  {
+    name: 'a chain that cannot be fetched costs the certificate',
+    file: 'src/acme/certificate-chain.ts',
+    find: "      () => '',",
+    replace: '      (error: unknown) => {\n        throw error;\n      },',
+    test: 'test/acme/certificate-chain.test.ts',
+    testName: 'missed without losing the certificate',
+  },
+  {
+    name: 'a host with the letters of a test authority is one',
+    file: 'src/acme/test-authority.ts',
+    find: '(?:^|[^a-z])(?:staging|test|sandbox)(?![a-z])',
+    replace: '(?:staging|test|sandbox)',
+    test: 'test/acme/test-authority.test.ts',
+    testName: 'contest.com',
+  },
   // Who is let in before the handshake.
   {
     name: 'a proxy may leave its PROXY header out',
