@@ -13,7 +13,7 @@ import { expiryEvent, expiryLine } from './expiry-lines.js';
 import { findingKey } from './handshake/open-findings.js';
 import { FailedHandshakes } from './failed-handshakes.js';
 import type { AdmissionRefusalCode } from './admission/admission.js';
-import type { RefusalCode, RefusalFacts } from './handshake/connection-router.js';
+import type { RefusalCode, RefusalFacts } from './handshake/refusals.js';
 import type { Logger } from './logger.js';
 import { Counters } from './metrics.js';
 import { RecurringFindings } from './recurring-findings.js';

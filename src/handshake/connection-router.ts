@@ -8,10 +8,6 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.js';
 import type { Credential } from '../credential/credential.js';
 import { normalizeServerName } from '../credential/server-name.js';
-import type { TlsmithErrorCode } from '../errors.js';
-import { type AlertName, alertOf } from './alert.js';
-import { LeavingConnections } from './leaving-connections.js';
-import { challengeServerFor } from './challenge-server.js';
 import { type Challenges, isValidator } from './challenges.js';
 import type { ClientHello, FirstBytes } from './client-hello.js';
 import {
@@ -20,27 +16,14 @@ import {
   type Selection,
   type SelectionOptions,
 } from './credential-resolver.js';
+import { hold } from './held-connection.js';
 import { HELLO_TIMEOUT_MS, HelloPhase, type PendingHello } from './hello-phase.js';
-import { printable } from './printable-name.js';
 import { rawSocketOf } from './raw-socket.js';
-import { readAhead } from './read-ahead.js';
+import { type Refused, Refusals } from './refusals.js';
 import type { HandshakeServers } from './tls-servers.js';
 import { UnsecuredConnections } from './unsecured-connections.js';
+import { Validators } from './validators.js';
 import { NO_NAME, queueNameOf, WaitingQueue } from './waiting-queue.js';
-
-/** Why a connection did not get as far as a handshake. */
-export type RefusalCode = Extract<
-  TlsmithErrorCode,
-  | 'CLIENT_HELLO_INVALID'
-  | 'CLIENT_HELLO_TIMEOUT'
-  | 'CLIENT_HELLO_TOO_LARGE'
-  | 'PROXY_HEADER_UNEXPECTED'
-  | 'SERVER_NAME_INVALID'
-  | 'SERVER_NAME_UNKNOWN'
-  | 'TLS_PLAIN_HTTP_ON_TLS_PORT'
-  | 'TOO_MANY_HANDSHAKES'
-  | 'HANDSHAKE_FAILED'
->;
 
 /** What the router needs. */
 export interface RouterOptions {
@@ -54,17 +37,9 @@ export interface RouterOptions {
   /** Makes the socket over TLS show the client that a proxy has told of; undefined where there is no proxy. */
   readonly showClient?: (raw: Socket, socket: TLSSocket) => void;
   /** Told of every connection that is turned away, and why. */
-  readonly refused: (code: RefusalCode, facts: RefusalFacts) => void;
+  readonly refused: Refused;
   /** Told when the last connection has closed. */
   readonly idle: () => void;
-}
-
-/** Facts for log and metrics about a connection that was turned away. */
-export interface RefusalFacts {
-  readonly remoteAddress: string | undefined;
-  readonly reason: string;
-  readonly serverName?: string;
-  readonly cause?: unknown;
 }
 
 /** Routes connections by their ClientHello. */
@@ -74,23 +49,25 @@ export class ConnectionRouter {
   readonly #connections = new Map<Socket, Connection>();
   readonly #unsecured = new UnsecuredConnections<Socket>();
   readonly #queue = new WaitingQueue();
-  readonly #leaving: LeavingConnections;
+  readonly #refusals: Refusals;
+  readonly #validators: Validators;
 
   constructor(options: RouterOptions) {
     this.#options = options;
-    this.#leaving = new LeavingConnections(options.clock);
+    this.#refusals = new Refusals(options.clock, options.refused);
+    this.#validators = new Validators(options.challenges, this.#refusals);
     this.#hellos = new HelloPhase(options.clock, {
       received: (begun, first, bytes) => {
         try {
           this.#route(begun, first, bytes);
         } catch (error) {
           // Nothing that a source or a listener does may leave the socket's event and end the process.
-          this.#fail(begun.socket, error);
+          this.#refusals.fail(begun.socket, error);
         }
       },
       timedOut: (socket, byteCount) => {
         const reason = `${byteCount} bytes within ${HELLO_TIMEOUT_MS} ms`;
-        this.#turnAway(socket, 'CLIENT_HELLO_TIMEOUT', { reason });
+        this.#refusals.turnAway(socket, 'CLIENT_HELLO_TIMEOUT', { reason });
       },
     });
   }
@@ -162,19 +139,19 @@ export class ConnectionRouter {
   /** Ends the timers. */
   close(): void {
     this.#hellos.close();
-    this.#leaving.close();
+    this.#refusals.close();
   }
 
   #makeRoom(oldest: Socket): void {
     const reason = `it had waited longest of ${this.#unsecured.size} whose handshake was not complete`;
-    this.#turnAway(oldest, 'TOO_MANY_HANDSHAKES', { reason });
+    this.#refusals.turnAway(oldest, 'TOO_MANY_HANDSHAKES', { reason });
     oldest.destroy();
   }
 
   #forget(socket: Socket): void {
     this.#connections.delete(socket);
     this.#unsecured.leave(socket);
-    this.#leaving.forget(socket);
+    this.#refusals.forget(socket);
     if (this.#connections.size === 0) this.#options.idle();
   }
 
@@ -186,23 +163,25 @@ export class ConnectionRouter {
         return;
       case 'plain-text':
         socket.unshift(bytes);
-        this.#turnAway(socket, 'TLS_PLAIN_HTTP_ON_TLS_PORT', { reason: 'the first bytes are no TLS' });
+        this.#refusals.turnAway(socket, 'TLS_PLAIN_HTTP_ON_TLS_PORT', {
+          reason: 'the first bytes are no TLS',
+        });
         this.#options.plainHttp(socket);
         return;
       case 'proxy-header':
-        this.#turnAway(socket, 'PROXY_HEADER_UNEXPECTED', {
+        this.#refusals.turnAway(socket, 'PROXY_HEADER_UNEXPECTED', {
           reason: 'it begins with a PROXY protocol header',
         });
         socket.destroy();
         return;
       case 'too-large':
-        this.#refuse(socket, 'decode_error', {
+        this.#refusals.refuse(socket, 'decode_error', {
           code: 'CLIENT_HELLO_TOO_LARGE',
           reason: 'the ClientHello is over 16 KiB',
         });
         return;
       case 'invalid':
-        this.#refuse(socket, 'decode_error', { code: 'CLIENT_HELLO_INVALID', reason: first.reason });
+        this.#refusals.refuse(socket, 'decode_error', { code: 'CLIENT_HELLO_INVALID', reason: first.reason });
     }
   }
 
@@ -211,12 +190,12 @@ export class ConnectionRouter {
     const { servers } = connection;
     if (isValidator(hello)) {
       socket.unshift(bytes);
-      this.#routeValidator(socket, hello);
+      this.#validators.accept(socket, hello);
       return;
     }
     const selection = this.#select(socket, hello);
     if (selection === undefined) {
-      this.#refuseName(socket, hello.serverName);
+      this.#refusals.refuseName(socket, hello.serverName);
       return;
     }
     socket.unshift(bytes);
@@ -238,41 +217,12 @@ export class ConnectionRouter {
     socket: Socket,
     goOn: (credential: Credential | undefined) => void,
   ): void {
-    const stopReading = readAhead(socket);
-    void selection
-      .then((credential) => {
-        if (socket.destroyed) return;
-        stopReading();
-        goOn(credential);
-      })
-      .catch((error: unknown) => {
-        this.#fail(socket, error);
-      });
-  }
-
-  #routeValidator(socket: Socket, hello: ClientHello): void {
-    const { challenges } = this.#options;
-    const credential = challenges.credentialFor(hello.serverName);
-    const elsewhere = credential === undefined ? challenges.credentialElsewhere(hello.serverName) : undefined;
-    if (elsewhere === undefined) {
-      this.#answerValidator(socket, hello, credential);
-      return;
-    }
-    this.#waitFor(elsewhere, socket, (found) => {
-      this.#answerValidator(socket, hello, found);
+    hold(socket, selection, {
+      goOn,
+      failed: (error) => {
+        this.#refusals.fail(socket, error);
+      },
     });
-  }
-
-  #answerValidator(socket: Socket, hello: ClientHello, credential: Credential | undefined): void {
-    if (credential === undefined) {
-      this.#refuse(socket, 'unrecognized_name', {
-        code: 'SERVER_NAME_UNKNOWN',
-        reason: 'an ACME validator asked for a name that no challenge is open for',
-        serverName: printable(hello.serverName),
-      });
-      return;
-    }
-    challengeServerFor(credential).emit('connection', socket);
   }
 
   #select(socket: Socket, hello: ClientHello): Selection {
@@ -296,45 +246,10 @@ export class ConnectionRouter {
 
   #handOff(socket: Socket, servers: HandshakeServers, { hello, credential }: Selected): void {
     if (credential === undefined) {
-      this.#refuseName(socket, hello.serverName);
+      this.#refusals.refuseName(socket, hello.serverName);
       return;
     }
     servers.serverFor(credential, hello).emit('connection', socket);
-  }
-
-  #refuseName(socket: Socket, serverName: string | undefined): void {
-    if (serverName === undefined) {
-      this.#refuse(socket, 'handshake_failure', {
-        code: 'SERVER_NAME_UNKNOWN',
-        reason: 'the client sent no server name and no source has a default certificate',
-      });
-      return;
-    }
-    const isValid = normalizeServerName(serverName) !== undefined;
-    this.#refuse(socket, 'unrecognized_name', {
-      code: isValid ? 'SERVER_NAME_UNKNOWN' : 'SERVER_NAME_INVALID',
-      reason: isValid
-        ? 'no source has a certificate for this name'
-        : 'the server name is neither a DNS name nor an IP address',
-      serverName: printable(serverName),
-    });
-  }
-
-  #fail(socket: Socket, cause: unknown): void {
-    this.#refuse(socket, 'internal_error', {
-      code: 'HANDSHAKE_FAILED',
-      reason: 'the TLS server could not take the connection',
-      cause,
-    });
-  }
-
-  #refuse(socket: Socket, alert: AlertName, { code, ...facts }: Refusal): void {
-    this.#turnAway(socket, code, facts);
-    this.#leaving.add(socket, alertOf(alert));
-  }
-
-  #turnAway(socket: Socket, code: RefusalCode, facts: Omit<RefusalFacts, 'remoteAddress'>): void {
-    this.#options.refused(code, { remoteAddress: socket.remoteAddress, ...facts });
   }
 }
 
@@ -357,8 +272,4 @@ function ignore(): void {
 interface Selected {
   readonly hello: ClientHello;
   readonly credential: Credential | undefined;
-}
-
-interface Refusal extends Omit<RefusalFacts, 'remoteAddress'> {
-  readonly code: RefusalCode;
 }

@@ -2384,7 +2384,7 @@ export const breaks = [
   },
   {
     name: 'processes: challenges of others are not looked up',
-    file: 'src/handshake/connection-router.ts',
+    file: 'src/handshake/validators.ts',
     find: 'credential === undefined ? challenges.credentialElsewhere(hello.serverName) : undefined',
     replace: 'undefined as Promise<Credential | undefined> | undefined',
     test: 'test/handshake/challenges.test.ts',

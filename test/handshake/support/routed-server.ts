@@ -3,11 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { Challenges } from '../../../src/handshake/challenges.js';
-import {
-  ConnectionRouter,
-  type RefusalFacts,
-  type RouterOptions,
-} from '../../../src/handshake/connection-router.js';
+import { ConnectionRouter, type RouterOptions } from '../../../src/handshake/connection-router.js';
+import type { RefusalFacts } from '../../../src/handshake/refusals.js';
 import { TicketKeys } from '../../../src/handshake/ticket-keys.js';
 import { TlsServers } from '../../../src/handshake/tls-servers.js';
 import { baselineSettings, type TlsSettings } from '../../../src/handshake/tls-settings.js';
