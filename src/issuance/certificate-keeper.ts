@@ -8,6 +8,7 @@ import { type Credential, isInDate } from '../credential/credential.js';
 import { messageOf, TlsmithError } from '../errors.js';
 import type { Found, ManagedCertificate } from '../sources/certificate-source.js';
 import { settledOrAborted } from './abortable.js';
+import { AttemptEvents } from './attempt-events.js';
 import type { CertificateStore, StoredState } from './certificate-store.js';
 import { afterRestart, errorOf, type FailureRecord, nextAttemptOf, rebased } from './failure-record.js';
 import { isNotOlder } from './issued-proof.js';
@@ -15,14 +16,12 @@ import { IssuingAttempts, type Outcome } from './issuing-attempt.js';
 import type { KeeperTools } from './keeper-tools.js';
 import { LiveGeneration } from './live-generation.js';
 import type { Watch } from './look-out.js';
-import { checkServed } from './served-check.js';
 import { RenewalAdvice } from './renewal-advice.js';
 import { lookIntervalMs, type RenewalInstant } from './renewal-schedule.js';
-import { nothingToRevoke, revokeStored } from './revocation.js';
-import type { StoredGeneration } from './stored-generation.js';
 import { StoredNews } from './stored-news.js';
 import { nextAttemptDue, plannedRenewal, renewalDue } from './upkeep-schedule.js';
 import { WaitingRoom } from './waiting-room.js';
+import { Withdrawal } from './withdrawal.js';
 
 /** When to try again after another process held the lock. */
 const BUSY_RETRY_MS = 5_000;
@@ -40,12 +39,12 @@ export class CertificateKeeper {
   readonly #watch: Watch;
   readonly #news: StoredNews;
   readonly #live: LiveGeneration;
+  readonly #withdrawal: Withdrawal;
+  readonly #events: AttemptEvents;
   #failure: FailureRecord | undefined;
   #isOpen = false;
   #dueAt = Infinity;
   #busyUntil = 0;
-  /** How many revocations the issuer is being asked for. */
-  #revoking = 0;
   #attempt: Promise<Outcome> | undefined;
 
   constructor(names: readonly string[], store: CertificateStore, tools: KeeperTools) {
@@ -54,9 +53,10 @@ export class CertificateKeeper {
     this.#tools = tools;
     this.#store = store;
     this.#room = new WaitingRoom(clock, names);
-    this.#watch = tools.lookOut.watch(() => {
+    const look = (): void => {
       this.look();
-    });
+    };
+    this.#watch = tools.lookOut.watch(look);
     this.#live = new LiveGeneration({
       ...{ names, host: tools.host },
       changed: (credential) => {
@@ -65,6 +65,8 @@ export class CertificateKeeper {
         tools.served(names, credential);
       },
     });
+    this.#withdrawal = new Withdrawal({ names, store, tools, live: this.#live, withdrawn: look });
+    this.#events = new AttemptEvents({ names, tools, signal: this.#closing.signal });
     this.#news = new StoredNews(store, {
       logger: tools.host.logger,
       adopt: (news) => {
@@ -102,7 +104,7 @@ export class CertificateKeeper {
       if (this.#tools.advise !== undefined) await this.#advice.load();
       this.#report(stored);
       if (stored.failure !== undefined) this.#failure = afterRestart(stored.failure);
-      this.#serve(await this.#bestOf(stored));
+      await this.#withdrawal.serve(stored);
     } catch (error) {
       this.#tools.host.report({
         code: 'STORAGE_UNREADABLE',
@@ -170,17 +172,7 @@ export class CertificateKeeper {
 
   /** Has revoked what serves, and renews it: resolves when a new leaf is served. */
   async revoke(signal: AbortSignal): Promise<void> {
-    const { generation } = await this.#store.read();
-    const credential = generation?.isRevoked === true ? generation.credential : this.#live.credential;
-    if (credential === undefined) throw nothingToRevoke(this.names);
-    this.#revoking += 1;
-    try {
-      const ask = (): Promise<void> => this.#tools.revoke(credential, signal);
-      await revokeStored(credential, { store: this.#store, ask });
-    } finally {
-      this.#revoking -= 1;
-      await this.#withdraw();
-    }
+    await this.#withdrawal.revoke(signal);
     await this.renew(signal);
   }
 
@@ -261,41 +253,26 @@ export class CertificateKeeper {
   }
 
   async #conclude(outcome: Outcome): Promise<void> {
-    const { host } = this.#tools;
     switch (outcome.kind) {
       case 'issued':
         this.#failure = undefined;
         this.#live.serve(outcome.generation, this.#live.credential === undefined ? 'issued' : 'renewed');
-        host.resolved('STORAGE_CORRUPT', this.names);
-        await checkServed(outcome.generation.credential, this.names, {
-          host,
-          sourceName: this.#tools.sourceName,
-          signal: this.#closing.signal,
-        });
+        await this.#events.issued(outcome.generation.credential);
         return;
       case 'adopted':
         this.#failure = undefined;
         this.#live.serve(outcome.generation, this.#live.credential === undefined ? 'loaded' : 'reloaded');
         return;
-      case 'failed': {
-        const { attempts } = outcome.failure;
+      case 'failed':
         this.#putOff(outcome.failure, outcome.error);
-        host.notify({
-          type: 'failed',
-          names: this.names,
-          error: outcome.error,
-          attempt: attempts,
-          ...nextAttemptOf(outcome.failure),
-        });
-        this.#tools.failed(this.names, { isUsable: this.#live.isUsable });
+        this.#events.failed(outcome.error, outcome.failure, { isUsable: this.#live.isUsable });
         return;
-      }
       case 'postponed':
         this.#putOff(outcome.failure, errorOf(outcome.failure, this.names));
-        this.#tools.failed(this.names, { isUsable: this.#live.isUsable });
+        this.#events.postponed({ isUsable: this.#live.isUsable });
         return;
       case 'busy':
-        this.#busyUntil = host.clock.now() + BUSY_RETRY_MS;
+        this.#busyUntil = this.#tools.host.clock.now() + BUSY_RETRY_MS;
         return;
       case 'closed':
     }
@@ -313,10 +290,10 @@ export class CertificateKeeper {
     const live = this.#live.credential;
     const now = this.#tools.host.clock.now();
     if (news.generation?.isRevoked === true && live !== undefined) {
-      if (candidate?.id !== live.id || this.#revoking > 0) return;
+      if (!this.#withdrawal.concerns(news.generation.credential)) return;
       // Whoever has it revoked replaces it as well, unless he dies.
       this.#busyUntil = now + BUSY_RETRY_MS;
-      void this.#withdraw();
+      void this.#withdrawal.withdraw();
       return;
     }
     if (news.generation === undefined || candidate === undefined || candidate.id === live?.id) return;
@@ -327,30 +304,6 @@ export class CertificateKeeper {
     this.look();
   }
 
-  /** What is stored, unless it is revoked and something else is in date; until there is a successor. */
-  async #bestOf({ generation, standIn }: StoredState): Promise<Best> {
-    if (generation !== undefined && generation.isRevoked !== true) return { generation, isStandIn: false };
-    const isGood = standIn !== undefined && isInDate(standIn.credential, this.#tools.host.clock.now());
-    const other = isGood ? standIn : await this.#tools.predecessor?.(this.names);
-    return { generation: other ?? generation, isStandIn: other !== undefined };
-  }
-
-  #serve({ generation, isStandIn }: Best): void {
-    if (generation === undefined) return;
-    if (isStandIn) this.#live.serveStandIn(generation);
-    else this.#live.serve(generation, 'loaded');
-  }
-
-  /** Serves something else than what is revoked, if there is anything, and has it replaced. Never rejects. */
-  async #withdraw(): Promise<void> {
-    const before = this.#live.credential?.id;
-    const stored = await this.#store.read().catch(() => undefined);
-    const best = stored?.generation?.isRevoked === true ? await this.#bestOf(stored) : undefined;
-    // Its successor may serve by now.
-    if (best !== undefined && this.#live.credential?.id === before) this.#serve(best);
-    this.look();
-  }
-
   #missing(live: Credential | undefined, now: number): Found {
     const isUnderway = this.#attempt !== undefined || this.#busyUntil > now;
     if (!isUnderway && live !== undefined) return live;
@@ -358,10 +311,7 @@ export class CertificateKeeper {
     const failure = this.#failure;
     const isTooFar = !isUnderway && failure !== undefined && failure.nextAttempt >= until;
     const error = this.#tools.obstacle() ?? (isTooFar ? errorOf(failure, this.names) : undefined);
-    const pending = error === undefined ? this.#room.wait(until) : Promise.reject<Credential>(error);
-    const answer = live === undefined ? pending : pending.catch(() => live);
-    answer.catch(() => undefined);
-    return { pending: answer };
+    return this.#room.answer(until, { error, otherwise: live });
   }
 
   #refuseRenewal(): void {
@@ -383,11 +333,6 @@ export class CertificateKeeper {
   #report({ finding }: StoredState): void {
     if (finding !== undefined) this.#tools.host.report({ ...finding, source: this.#tools.sourceName });
   }
-}
-
-interface Best {
-  readonly generation: StoredGeneration | undefined;
-  readonly isStandIn: boolean;
 }
 
 function closed(names: readonly string[]): TlsmithError {

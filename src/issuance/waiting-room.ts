@@ -56,6 +56,25 @@ export class WaitingRoom {
     return promise;
   }
 
+  /**
+   * The answer for a handshake: the certificate once it is there.
+   * @param until - milliseconds since the epoch
+   * @param error - why there is nothing to wait for, if so
+   * @param otherwise - what is better than nothing when it does not come
+   */
+  answer(
+    until: number,
+    {
+      error,
+      otherwise,
+    }: { readonly error: TlsmithError | undefined; readonly otherwise: Credential | undefined },
+  ): { readonly pending: Promise<Credential> } {
+    const awaited = error === undefined ? this.wait(until) : Promise.reject<Credential>(error);
+    const pending = otherwise === undefined ? awaited : awaited.catch(() => otherwise);
+    pending.catch(() => undefined);
+    return { pending };
+  }
+
   /** Hands the certificate to all. */
   admit(credential: Credential): void {
     for (const waiter of [...this.#waiters]) waiter.resolve(credential);
