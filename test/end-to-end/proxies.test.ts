@@ -37,16 +37,18 @@ afterAll(async () => {
 
 /** Says who the client is, how the request came, and for whom it was forwarded. */
 function app({ socket, headers }: IncomingMessage, response: ServerResponse): void {
-  const { 'x-forwarded-proto': protocol, 'x-forwarded-host': host } = headers;
-  response.end(`client ${String(socket.remoteAddress)}, ${String(protocol)}, ${String(host)}`);
+  const { 'x-forwarded-proto': protocol, 'x-forwarded-host': host, 'x-forwarded-for': by } = headers;
+  response.end(
+    `client ${String(socket.remoteAddress)}, ${String(protocol)}, ${String(host)}, for ${String(by)}`,
+  );
 }
 
 /** A page that a client at 127.0.0.9 gets from the proxy, over TLS that its root vouches for. */
-async function pageThrough({ port }: Proxy): Promise<string> {
+async function pageThrough({ port }: Proxy, headers: readonly string[] = []): Promise<string> {
   const socket = await tcp({ port, host: '127.0.0.1', localAddress: CLIENT });
   const client = await tls(port, { socket, servername: 'a.test', ca: ca.rootPem });
   try {
-    return await http1Get(client, '/');
+    return await http1Get(client, '/', headers);
   } finally {
     client.destroy();
   }
@@ -78,6 +80,9 @@ describe('a proxy that ends TLS', () => {
     await listening({ http: { port: 0, host: '127.0.0.1' }, trustProxy: ['127.0.0.1'] });
     const httpPort = secure.status().listeners.find(({ protocol }) => protocol === 'http')?.port ?? 0;
     proxy = await proxyOf(program, index, { httpsPort: 0, httpPort, folder });
-    expect(await pageThrough(proxy)).toMatch(/^HTTP\/1\.1 200 [^]*client 127\.0\.0\.1, https, a\.test/);
+    const answered = /^HTTP\/1\.1 200 [^]*client 127\.0\.0\.1, https, a\.test, for 127\.0\.0\.9$/m;
+    expect(await pageThrough(proxy)).toMatch(answered);
+    const forged = ['x-forwarded-for: 192.0.2.1', 'x-forwarded-host: evil.test', 'x-forwarded-proto: http'];
+    expect(await pageThrough(proxy, forged)).toMatch(answered);
   });
 });

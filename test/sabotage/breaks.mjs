@@ -122,6 +122,14 @@ export const breaks = [
     test: 'test/acme/test-authority.test.ts',
     testName: 'contest.com',
   },
+  {
+    name: 'folders beyond the first few hundred are not watched',
+    file: 'src/sources/directory/certificate-folder.ts',
+    find: 'const WATCHED_FOLDERS = 4_000;',
+    replace: 'const WATCHED_FOLDERS = 400;',
+    test: 'test/sources/directory/many-folders.test.ts',
+    testName: 'each is watched',
+  },
   // Who is let in before the handshake.
   {
     name: 'a proxy may leave its PROXY header out',
@@ -2079,8 +2087,8 @@ export const breaks = [
   {
     name: 'ACME: a preferred profile stands in the way',
     file: 'src/acme/new-order.ts',
-    find: 'isPreference && isProfileRefused(error)',
-    replace: 'isPreference && error === undefined',
+    find: 'wishes.profile?.isRequired === false && isProfileRefused(error)',
+    replace: 'wishes.profile?.isRequired === false && isProfileRefused(undefined)',
     test: 'test/end-to-end/acme-profiles.test.ts',
     testName: 'refused as unauthorized',
   },
@@ -2159,8 +2167,8 @@ export const breaks = [
   {
     name: 'ACME: a certificate that has a successor is never renewed',
     file: 'src/acme/new-order.ts',
-    find: "error.code === 'ACME_REFUSED')",
-    replace: "error.code === 'ACME_PAUSED')",
+    find: "code === 'ACME_REFUSED' &&",
+    replace: "code === 'ACME_PAUSED' &&",
     test: 'test/end-to-end/acme-renewal-info.test.ts',
     testName: 'that knows a successor already',
   },
@@ -2449,7 +2457,7 @@ export const breaks = [
   {
     name: 'ACME: orders are not counted',
     file: 'src/acme/certificate-order.ts',
-    find: 'if (request.previousKey === undefined) await permit();',
+    find: 'if (!request.isRenewal) await permit();',
     replace: 'void permit;',
     test: 'test/end-to-end/acme-order-budget.test.ts',
     testName: 'waits, without an attempt and without a question',

@@ -41,7 +41,8 @@ const POLL_MS = 1_000;
 /** Beyond so many files, most polls only look whether files came or went. */
 const OFTEN_POLLED_FILES = 1_000;
 const SELDOM_POLL_MS = 30_000;
-const WATCHED_FOLDERS = 1_000;
+/** Below what one watch takes. */
+const WATCHED_FOLDERS = 4_000;
 
 /** Serves from a folder, from {@link CertificateFolder.start} until {@link CertificateFolder.close}. */
 export class CertificateFolder {

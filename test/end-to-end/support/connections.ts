@@ -53,8 +53,12 @@ export async function http2Get(
 }
 
 /** One HTTP/1.1 request on a connection that stays open: the whole answer, headers included. */
-export async function http1Get(socket: Socket, path: string): Promise<string> {
-  socket.write(`GET ${path} HTTP/1.1\r\nhost: a.test\r\n\r\n`);
+export async function http1Get(
+  socket: Socket,
+  path: string,
+  headers: readonly string[] = [],
+): Promise<string> {
+  socket.write([`GET ${path} HTTP/1.1`, 'host: a.test', ...headers, '', ''].join('\r\n'));
   let answer = '';
   while (!isWhole(answer)) {
     const [chunk] = (await once(socket, 'data')) as [Buffer];
