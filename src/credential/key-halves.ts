@@ -10,7 +10,7 @@ import type { Origin } from './pem.js';
 const STATEMENT = Buffer.from('tlsmith: the two halves of this key belong together');
 
 /**
- * Proves it by a signature that the certificate verifies: 0.1 ms for P-256, 1 ms for RSA 2048.
+ * Proves it by a signature that the certificate verifies: 0.2 ms for P-256, 2 ms for RSA 2048, 11 ms for RSA 4096.
  * @throws {@link TlsmithError} `TLS_KEY_MISMATCH`
  */
 export function assertSigns(privateKey: KeyObject, certificate: X509Certificate, origin: Origin): void {
