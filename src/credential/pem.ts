@@ -27,8 +27,10 @@ export function isKeyEncrypted(pem: string): boolean {
   return pem.includes(`-----BEGIN ${ENCRYPTED_KEY_LABEL}-----`) || pem.includes('Proc-Type: 4,ENCRYPTED');
 }
 
-const PKCS8 =
-  /^-----BEGIN PRIVATE KEY-----\n(?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{1,64}={0,2}\n-----END PRIVATE KEY-----\n$/;
+const PKCS8_LABEL = 'PRIVATE KEY';
+const PKCS8 = new RegExp(
+  `^-----BEGIN ${PKCS8_LABEL}-----\\n(?:[A-Za-z0-9+/]{64}\\n)*[A-Za-z0-9+/]{1,64}={0,2}\\n-----END ${PKCS8_LABEL}-----\\n$`,
+);
 
 /** Whether a block is an unencrypted key as OpenSSL writes it (RFC 7468 §10): PKCS#8, in lines of 64 characters. */
 export function isPlainPkcs8(block: string): boolean {

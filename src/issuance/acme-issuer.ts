@@ -204,14 +204,16 @@ class OrderingIssuer implements AcmeIssuer {
     return previousIssuer === this.id;
   }
 
+  /** In the log: a finding would be taken back by the next order, which is of other names. */
   #tellLacking(what: 'profile' | 'chain', name: string): void {
     const { host, directoryUrl } = this.#options;
-    if (what === 'profile') host.report(profileLacking(name, directoryUrl));
-    else
-      host.logger.warn(
-        { source: 'acme', preferredChain: name },
-        `The certificate authority at ${new URL(directoryUrl).origin} has no chain under ${name}, or it could not be fetched: its default chain is served. Check \`preferredChain\`: it is the common name of an issuer.`,
-      );
+    const authority = `The certificate authority at ${new URL(directoryUrl).origin}`;
+    host.logger.warn(
+      { source: 'acme', [what]: name },
+      what === 'profile'
+        ? `${authority} has refused an order for the profile ${name}: the certificate is of its default profile. \`profile: { require }\` makes it an error.`
+        : `${authority} has no chain under ${name}, or it could not be fetched: its default chain is served. Check \`preferredChain\`: it is the common name of an issuer.`,
+    );
   }
 
   /** What is preferred and missing is told, because the certificates are of another kind then. */

@@ -143,6 +143,8 @@ describe('An authority', () => {
     const vain = await serving(pebble, { domains: other, preferredChain: 'no such issuer' });
     await vain.secure.ready();
     expect(await acmePage(pebble, other)).toMatchObject({ status: 200 });
+    expect(preferring.warnings).toEqual([]);
+    expect(vain.warnings).toContainEqual(expect.stringContaining('has no chain under no such issuer'));
   });
 
   it('takes the end of validity that is asked for', async () => {

@@ -90,19 +90,21 @@ describe('A profile', () => {
     'that is preferred and refused as %s is done without, in the same attempt',
     async (type) => {
       refuse('/order-plz', type);
-      const { secure, failed } = await serving(newName(), { profile: { prefer: 'shortlived' } });
+      const { secure, failed, warnings } = await serving(newName(), { profile: { prefer: 'shortlived' } });
       await secure.ready();
       expect(failed).toEqual([]);
       expect(ordered()).toEqual([undefined]);
+      expect(warnings).toContainEqual(expect.stringContaining('refused an order for the profile shortlived'));
     },
   );
 
   it('that is preferred and refused by finalize is done without, in the same attempt', async () => {
     refuse('/finalize-order/', 'invalidProfile');
-    const { secure, failed } = await serving(newName(), { profile: { prefer: 'shortlived' } });
+    const { secure, failed, warnings } = await serving(newName(), { profile: { prefer: 'shortlived' } });
     await secure.ready();
     expect(failed).toEqual([]);
     expect(ordered()).toEqual(['shortlived', undefined]);
+    expect(warnings).toContainEqual(expect.stringContaining('refused an order for the profile shortlived'));
   });
 
   it('that is required and refused ends the attempt, in the authority’s words', async () => {

@@ -130,6 +130,14 @@ export const breaks = [
     test: 'test/sources/directory/many-folders.test.ts',
     testName: 'each is watched',
   },
+  {
+    name: 'ACME: a preferred profile is left out silently',
+    file: 'src/acme/new-order.ts',
+    find: 'lacking(wishes.profile.name);',
+    replace: 'void lacking;',
+    test: 'test/end-to-end/acme-profiles.test.ts',
+    testName: 'refused as malformed is done without',
+  },
   // Who is let in before the handshake.
   {
     name: 'a proxy may leave its PROXY header out',
