@@ -76,13 +76,14 @@ async function issuerFor(
   { host, storage, manages }: Pick<AcmeIssuerOptions, 'host' | 'storage' | 'manages'>,
 ): Promise<AcmeIssuer> {
   const { serverCaFile, fallback } = options;
+  const { clock, logger } = host;
   const serverCa = serverCaFile === undefined ? undefined : await readRoots(serverCaFile);
   const second =
     fallback === undefined
       ? undefined
       : await issuerFor(fallback, { host, storage: fallback.storage ?? storage, manages });
   const first = acmeIssuer({ ...options, host, storage, manages, serverCa });
-  return second === undefined ? first : withFallback(first, second, host);
+  return second === undefined ? first : withFallback(first, second, { clock, logger, storage });
 }
 
 /** What an authority for tests has issued never serves in the place of a real certificate. */

@@ -1,6 +1,6 @@
 /**
  * Where one managed certificate lives in storage: the generation in use, the one before it, the failures in a row
- * and the lock. Keys: `managed/<issuer>/<certificate>/{current,previous,failure,renewal,lock}`.
+ * and the lock. Keys: `managed/<issuer>/<certificate>/{current,previous,failure,held,renewal,lock}`.
  */
 import { createHash } from 'node:crypto';
 import type { Credential } from '../credential/credential.js';

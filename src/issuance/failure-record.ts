@@ -176,11 +176,18 @@ export function encodeFailure(record: FailureRecord): Uint8Array {
 /** Reads the stored form; undefined when it is damaged, which only means that the ladder begins anew. */
 export function decodeFailure(bytes: Uint8Array): FailureRecord | undefined {
   const value = parseRecord(bytes);
+  return value['format'] === FORMAT ? failureIn(value) : undefined;
+}
+
+/** The record among what was read from storage; undefined when it is damaged. */
+export function failureIn(stored: unknown): FailureRecord | undefined {
+  const value: Readonly<Record<string, unknown>> =
+    typeof stored === 'object' && stored !== null ? { ...stored } : {};
   const attempts = finite(value['attempts']);
   const failingSince = finite(value['failingSince']);
   const failedAt = finite(value['failedAt']);
   const nextAttempt = finite(value['nextAttempt']);
-  if (value['format'] !== FORMAT || attempts === undefined || failingSince === undefined) return undefined;
+  if (attempts === undefined || failingSince === undefined) return undefined;
   if (failedAt === undefined || nextAttempt === undefined) return undefined;
   const retryAfter = finite(value['retryAfter']);
   return {

@@ -55,6 +55,8 @@ export interface IssueRequest {
   readonly revoked?: Credential;
   /** How many attempts in a row have failed before this one. */
   readonly failures?: number;
+  /** Whether a person has asked for it, who may have mended what only a person can. */
+  readonly isForced?: boolean;
   /** Aborted when the server closes or the lease is lost. */
   readonly signal: AbortSignal;
   /** The right to be the only one who works on this certificate: for what an issuer itself stores of it. */

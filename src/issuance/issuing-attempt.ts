@@ -193,7 +193,7 @@ export class IssuingAttempts {
   }
 
   async #obtain(stored: StoredState, situation: Situation, lease: Lease): Promise<StoredGeneration> {
-    const { live, liveIssuer, failure } = situation;
+    const { live, liveIssuer, failure, isForced } = situation;
     const { clock, names } = this.#tools;
     const unstored = this.#unstored;
     if (unstored !== undefined && this.#isSuccessor(unstored, live)) return unstored;
@@ -209,6 +209,7 @@ export class IssuingAttempts {
         ...(previousIssuer === undefined ? {} : { previousIssuer }),
         ...(revoked === undefined ? {} : { revoked }),
         failures: failure?.attempts ?? 0,
+        ...(isForced ? { isForced } : {}),
       }));
     const { issuerId, ...input } = issued;
     const now = clock.now();
@@ -232,7 +233,7 @@ export class IssuingAttempts {
 
   async #issue(
     lease: Lease,
-    history: Pick<IssueRequest, 'previous' | 'previousIssuer' | 'revoked' | 'failures'>,
+    history: Pick<IssueRequest, 'previous' | 'previousIssuer' | 'revoked' | 'failures' | 'isForced'>,
   ): Promise<Issued> {
     const { clock, names, signal: closeSignal } = this.#tools;
     const limit = new AbortController();

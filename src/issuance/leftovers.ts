@@ -14,7 +14,7 @@ const CERTIFICATE = /^managed\/(acme-[^/]+|self-signed(?:-[^/]+)?)\/([^/]+)\/([^
 /** `acme/<authority>/<kind>/<record>`; accounts are not among these. */
 const RECORD = /^acme\/([^/]+)\/(orders|challenges|budgets)\/([^/]+)$/;
 /** The chain goes last: whoever is killed in between leaves a certificate that is whole. */
-const RECORDS = ['failure', 'renewal', 'exported', 'previous', 'current'];
+const RECORDS = ['failure', 'held', 'renewal', 'exported', 'previous', 'current'];
 
 /** Something that may be removed once it was found again and again. */
 export interface Leftover {

@@ -26,6 +26,7 @@ describe('A failure that waits for a person', () => {
     const fixture = await started({ script: [paused()] });
     await renew(fixture);
     expect(state(fixture)).toMatchObject({ attempts: 0 });
+    expect(fixture.issuer.requests.map(({ isForced }) => isForced)).toEqual([undefined, true]);
   });
 
   it('is tried again after a restart, by the ladder', async () => {
