@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createCredential } from '../../src/credential/credential.js';
 import type { Finding } from '../../src/credential/findings.js';
 import { readPairFile } from '../../src/files/read-pair-file.js';
+import { CertbotLineages } from '../../src/files/certbot-lineages.js';
 import { staleCopy } from '../../src/files/stale-copy.js';
 import { type LeafRequest, testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { type TemporaryFolder, withTemporaryFolder } from '../support/temporary-folder.js';
@@ -38,7 +39,7 @@ async function findingAbout(
 ): Promise<Finding | undefined> {
   await writeFile(path, pair.cert);
   const certFile = await readPairFile(path, 'Certificate file');
-  return staleCopy(createCredential(pair), { certFile }, folder.file('certbot', 'live'));
+  return staleCopy(createCredential(pair), { certFile }, new CertbotLineages(folder.file('certbot', 'live')));
 }
 
 describe('a copy of what certbot has obtained', () => {
@@ -52,6 +53,32 @@ describe('a copy of what certbot has obtained', () => {
         /copy\.crt is a copy of what certbot had before: .*\/live\/[ab]\.test holds a newer/,
       );
       expect(finding?.hint).toContain('--deploy-hook');
+    });
+  });
+
+  it.each([
+    ['that was ordered anew', 'a.test-0001'],
+    ['that was given a name of its own', 'web'],
+  ])('is told when a lineage %s is ahead of it, whichever others there are', async (_what, name) => {
+    await withTemporaryFolder(async (folder) => {
+      await lineage(folder, 'a.test', copied);
+      await lineage(folder, name, await issue(NEWER));
+      await lineage(folder, 'zz.test', await issue({ ...NEWER, names: ['zz.test'] }));
+      await mkdir(folder.file('certbot', 'live', 'broken'));
+      await writeFile(folder.file('certbot', 'live', 'README'), 'Do not move these files.');
+      const finding = await findingAbout(copied, folder, folder.file('copy.crt'));
+      expect(finding).toMatchObject({ code: 'TLS_CERT_STALE_COPY' });
+      expect(finding?.message).toContain(folder.file('certbot', 'live', name));
+    });
+  });
+
+  it('is told with the newest of several lineages', async () => {
+    await withTemporaryFolder(async (folder) => {
+      await lineage(folder, 'a.test', await issue({ notBefore: Date.now() - DAY_MS / 4 }));
+      await lineage(folder, 'b', await issue({ notBefore: Date.now() - DAY_MS / 8 }));
+      await lineage(folder, 'c', await issue(NEWER));
+      const finding = await findingAbout(copied, folder, folder.file('copy.crt'));
+      expect(finding?.message).toContain(folder.file('certbot', 'live', 'b'));
     });
   });
 
@@ -73,6 +100,23 @@ describe('a copy of what certbot has obtained', () => {
       const own = folder.file('certbot', 'archive', 'a.test', 'fullchain0.pem');
       expect(await findingAbout(copied, folder, own)).toBeUndefined();
       expect(await findingAbout(copied, folder, folder.file('copy.crt'))).toBeDefined();
+    });
+  });
+});
+
+describe('the lineages of certbot', () => {
+  it('are read once for all pairs of a folder, and a thousand of them at most', async () => {
+    await withTemporaryFolder(async (folder) => {
+      const made = Array.from({ length: 1_000 }, (_, index) =>
+        mkdir(folder.file('certbot', 'live', `a${index}`), { recursive: true }),
+      );
+      await Promise.all(made);
+      await lineage(folder, 'a', copied);
+      await lineage(folder, 'b', copied);
+      const lineages = new CertbotLineages(folder.file('certbot', 'live'));
+      const all = lineages.all();
+      expect(lineages.all()).toBe(all);
+      expect((await all).map(({ folder: path }) => path)).toEqual([folder.file('certbot', 'live', 'a')]);
     });
   });
 });
