@@ -27,8 +27,6 @@ const GONE = new Set([400, 403, 404, 410]);
 /** One certificate to be had, for all its names. */
 export interface CertificateOrder extends OrderWishes {
   readonly keyType: KeyPairType;
-  /** Whether this authority has issued the certificate that is replaced. */
-  readonly isRenewal: boolean;
   /** The private key in use: an order for it has done its work. */
   readonly previousKey: string | undefined;
   readonly preferredChain: string | undefined;
@@ -45,7 +43,7 @@ export interface OrderTools {
   /** Whether the certificate of this order was handed out before and not taken. */
   readonly isRejected: (orderUrl: string) => boolean;
   readonly validated: (name: string, type: ChallengeType) => void;
-  /** Takes the first certificate for these names out of what may be ordered; rejects when that is used up. */
+  /** Takes an order out of what may be ordered; rejects when that is used up, or nobody may order for a while. */
   readonly permit: () => Promise<void>;
   /** Told of what was preferred and could not be had. */
   readonly lacking: (what: 'profile' | 'chain', name: string) => void;
@@ -130,8 +128,7 @@ async function resumed(request: CertificateOrder, tools: OrderTools): Promise<Op
 
 async function begun(request: CertificateOrder, tools: OrderTools): Promise<OpenOrder> {
   const { client, records, permit } = tools;
-  // Authorities do not count renewals of their own certificates.
-  if (!request.isRenewal) await permit();
+  await permit();
   const { privateKey: key } = await generateKeyPair(request.keyType);
   const { url, order } = await newOrder(client, request, (profile) => {
     tools.lacking('profile', profile);

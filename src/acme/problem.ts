@@ -7,6 +7,8 @@ const NAMESPACE = 'urn:ietf:params:acme:error:';
 const LONGEST_DETAIL = 1_500;
 const MOST_SUBPROBLEMS = 20;
 const UNPAUSE = /https:\/\/\S*unpause\S*/i;
+/** Limits on single names, in Let's Encrypt's words; those on an account or an address leave the names out. */
+const OF_NAMES = /identifier|already issued|authorizations|domain|hostname/i;
 /** `token.thumbprint`, as some authorities quote it. */
 const KEY_AUTHORIZATION = /[\w-]{20,}\.[\w-]{43}/g;
 
@@ -151,7 +153,19 @@ export function problemError(
     ...(retryAfter === undefined ? {} : { retryAfter }),
     ...(kind.isPermanent === true ? { isPermanent: true } : {}),
     ...(kind.code === 'ACME_PAUSED' ? { isHeld: true } : {}),
+    ...(isOfAccount(kind, problem, names) ? { concernsAccount: true } : {}),
   });
+}
+
+/** Whether all orders are refused with this for a while: a limit that is not on names, or an overload. */
+function isOfAccount(
+  { code }: Kind,
+  { detail, subproblems }: Problem,
+  names: readonly string[] = [],
+): boolean {
+  if (code === 'ACME_SERVER_ERROR') return true;
+  if (code !== 'ACME_RATE_LIMITED' || subproblems.length > 0) return false;
+  return !OF_NAMES.test(detail) && !names.some((name) => detail.includes(name));
 }
 
 /** What to do about a code that problems are told with. */

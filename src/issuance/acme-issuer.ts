@@ -17,7 +17,9 @@ import { SharedChallenges } from '../acme/shared-challenges.js';
 import { type ChallengeType, listenerSolvers, type Solver } from '../acme/solvers.js';
 import type { RenewalInfo } from '../acme/renewal-info.js';
 import { knownOrderLimit, OrderBudget } from '../acme/order-budget.js';
+import { OrderHold } from '../acme/order-hold.js';
 import { unlessAborted } from '../acme/unless-aborted.js';
+import { isTlsmithError } from '../errors.js';
 import type { Credential, CredentialInput } from '../credential/credential.js';
 import type { Finding } from '../credential/findings.js';
 import type { SourceHost } from '../sources/certificate-source.js';
@@ -82,6 +84,7 @@ class OrderingIssuer implements AcmeIssuer {
   readonly #solvers: readonly Solver[];
   /** Undefined where no limit is known. */
   readonly #budget: OrderBudget | undefined;
+  readonly #hold: OrderHold;
   readonly #closing = new AbortController();
   /** By certificate: the order whose certificate was handed out last. Asked again, it was not taken. */
   readonly #handedOut = new Map<string, string>();
@@ -109,6 +112,8 @@ class OrderingIssuer implements AcmeIssuer {
         options.manages(serverName) ? this.#accounts.keyAuthorization(token) : undefined,
     });
     this.#budget = budgetOf(this.id, options);
+    const { storage } = options;
+    this.#hold = new OrderHold({ clock: host.clock, storage, storageKey: `acme/${this.id}/order-hold` });
     this.#solvers = solversOf(options, this.#challenges);
   }
 
@@ -118,6 +123,7 @@ class OrderingIssuer implements AcmeIssuer {
     } catch (error) {
       // What is found now is used by the next attempt.
       if (isAccountMissing(error)) await this.#accounts.recover().catch(() => undefined);
+      if (isTlsmithError(error)) await this.#hold.note(error);
       throw error;
     }
   }
@@ -146,7 +152,6 @@ class OrderingIssuer implements AcmeIssuer {
       {
         names,
         keyType,
-        isRenewal: previous !== undefined && this.#hasIssued(request),
         previousKey: previous?.key,
         profile: await this.#profileFor(names, signal),
         notAfter: lifetimeMs === undefined ? undefined : host.clock.now() + lifetimeMs,
@@ -161,7 +166,7 @@ class OrderingIssuer implements AcmeIssuer {
         records: new OrderRecords(storage, `acme/${this.id}/orders/${segment}`, lease),
         isRejected: (url) => this.#handedOut.get(segment) === url,
         validated: (name, type) => this.#lastWorked.set(name, type),
-        permit: async () => this.#budget?.take(names),
+        permit: () => this.#permit(request),
         lacking: (what, name) => {
           this.#tellLacking(what, name);
         },
@@ -173,6 +178,14 @@ class OrderingIssuer implements AcmeIssuer {
     this.#handedOut.set(segment, orderUrl);
     await this.#tellAccount(names);
     return credential;
+  }
+
+  /** Authorities do not count renewals of their own certificates. */
+  async #permit(request: IssueRequest): Promise<void> {
+    const { names, previous } = request;
+    const isRenewal = previous !== undefined && this.#hasIssued(request);
+    await this.#hold.pass(names, { isRenewal });
+    if (!isRenewal) await this.#budget?.take(names);
   }
 
   async #client(names: readonly string[], signal: AbortSignal): Promise<AcmeClient> {

@@ -126,6 +126,26 @@ describe('A certificate authority', () => {
     expect(paths('/order-plz')).toBe(1);
   });
 
+  it('that takes no more orders of this account is not asked for other certificates either, also after a restart', async () => {
+    const storage = memoryStorage();
+    const [refused, other] = [newName(), newName()];
+    const detail = 'too many new orders (300) from this account in the last 3h0m0s';
+    front.intercept = ({ path }) =>
+      path === '/order-plz'
+        ? { status: 429, headers: { 'retry-after': '3600' }, body: problem('rateLimited', detail) }
+        : undefined;
+    const first = await serving(refused, { server: { storage } });
+    await nextFailure(first);
+    await first.secure.close({ graceMs: 0 });
+    const second = await serving(other, { server: { storage } });
+    await expect(second.secure.renew(other)).rejects.toMatchObject({ code: 'ACME_RATE_LIMITED' });
+    const [state] = second.secure.status().certificates;
+    expect(state).toMatchObject({ attempts: 0, lastError: { code: 'ACME_RATE_LIMITED' } });
+    expect(state?.lastError?.message).toContain(detail);
+    expect(Date.parse(String(state?.nextAttempt)) - Date.now()).toBeGreaterThan(3_000_000);
+    expect(paths('/order-plz')).toBe(1);
+  });
+
   it('that has paused the name is not asked again before a person says so', async () => {
     const name = newName();
     const clock = shiftedClock();
