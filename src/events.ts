@@ -42,6 +42,8 @@ export interface FailedEvent {
   readonly attempt: number;
   /** When the next one is due, ISO 8601; absent when none will follow by itself. */
   readonly nextAttempt?: string;
+  /** The end of the certificate that serves meanwhile, ISO 8601; absent when none is in date. */
+  readonly validUntil?: string;
 }
 
 /** The events of a {@link SecureServer} with their arguments. There is no `error` event. */

@@ -143,13 +143,14 @@ export class Reporter {
   /** Tells what a source says. */
   notify(source: string, event: SourceEvent): void {
     if (event.type === 'failed') {
-      const { names, error, attempt, nextAttempt } = event;
+      const { names, error, attempt, nextAttempt, validUntil } = event;
       this.failed({
         source,
         names,
         error,
         attempt,
         ...(nextAttempt === undefined ? {} : { nextAttempt: isoOf(nextAttempt) }),
+        ...(validUntil === undefined ? {} : { validUntil: isoOf(validUntil) }),
       });
       return;
     }
@@ -169,7 +170,12 @@ export class Reporter {
   failed(event: FailedEvent): void {
     this.counters.certificates.increment('failed');
     const { error, ...facts } = event;
-    this.#logger.error({ code: error.code, hint: error.hint, ...facts }, error.message);
+    const { validUntil } = facts;
+    const meanwhile =
+      validUntil === undefined
+        ? ''
+        : ` The certificate in use goes on serving, until ${validUntil} at the latest.`;
+    this.#logger.error({ code: error.code, hint: error.hint, ...facts }, `${error.message}${meanwhile}`);
     this.#emit('failed', event);
   }
 

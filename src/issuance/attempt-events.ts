@@ -1,5 +1,5 @@
 /** What is told of an attempt to issue a certificate, once its outcome counts. */
-import type { Credential } from '../credential/credential.js';
+import { type Credential, isInDate } from '../credential/credential.js';
 import type { TlsmithError } from '../errors.js';
 import { type FailureRecord, nextAttemptOf } from './failure-record.js';
 import type { KeeperTools } from './keeper-tools.js';
@@ -32,11 +32,17 @@ export class AttemptEvents {
     await checkServed(credential, this.#names, { host, sourceName, signal: this.#signal });
   }
 
-  /** It has failed. */
-  failed(error: TlsmithError, failure: FailureRecord, state: { readonly isUsable: boolean }): void {
+  /** It has failed; `live` is what serves, also if that is a stand-in. */
+  failed(
+    error: TlsmithError,
+    failure: FailureRecord,
+    { live, ...state }: { readonly isUsable: boolean; readonly live: Credential | undefined },
+  ): void {
     const names = this.#names;
+    const { host } = this.#tools;
+    const isServing = live !== undefined && isInDate(live, host.clock.now());
     const facts = { error, attempt: failure.attempts, ...nextAttemptOf(failure) };
-    this.#tools.host.notify({ type: 'failed', names, ...facts });
+    host.notify({ type: 'failed', names, ...facts, ...(isServing ? { validUntil: live.notAfter } : {}) });
     this.#tools.failed(names, state);
   }
 

@@ -265,7 +265,10 @@ export class CertificateKeeper {
         return;
       case 'failed':
         this.#putOff(outcome.failure, outcome.error);
-        this.#events.failed(outcome.error, outcome.failure, { isUsable: this.#live.isUsable });
+        this.#events.failed(outcome.error, outcome.failure, {
+          isUsable: this.#live.isUsable,
+          live: this.#live.credential,
+        });
         return;
       case 'postponed':
         this.#putOff(outcome.failure, errorOf(outcome.failure, this.names));

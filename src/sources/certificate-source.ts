@@ -198,6 +198,8 @@ export type SourceEvent =
       readonly attempt: number;
       /** When the next one is due, milliseconds since the epoch; absent when none will follow by itself. */
       readonly nextAttempt?: number;
+      /** The end of the certificate that serves meanwhile, milliseconds since the epoch; absent when none is in date. */
+      readonly validUntil?: number;
     };
 
 /** The state of a certificate that is issued and renewed by tlsmith. */

@@ -65,6 +65,7 @@ describe('A certificate authority', () => {
     const { secure, failed } = await serving(name, { server: { clock } });
     await nextFailure({ secure });
     expect(failed).toMatchObject([{ error: { code: 'ACME_UNREACHABLE' }, attempt: 1 }]);
+    expect(failed[0]).not.toHaveProperty('validUntil');
     expect(secure.status().certificates).toMatchObject([
       { names: [name], state: 'pending', attempts: 1, lastError: { code: 'ACME_UNREACHABLE' } },
     ]);

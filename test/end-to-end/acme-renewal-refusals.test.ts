@@ -32,11 +32,14 @@ function inUse(
 
 /** The certificate before serves, the status has the failure, and neither is a reason to ask again. */
 async function expectToServeOn(
-  { secure, name, serialNumber, failed }: CertificateInUse,
+  { secure, name, serialNumber, failed, errors }: CertificateInUse,
   { code, words }: { readonly code: string; readonly words: string },
 ): Promise<void> {
   const asked = front.requests.length;
   expect(failed).toMatchObject([{ attempt: 1, error: { code, message: expect.stringContaining(words) } }]);
+  const { notAfter } = secure.status().certificates[0]!;
+  expect(failed).toMatchObject([{ validUntil: notAfter }]);
+  expect(errors.join()).toContain(`The certificate in use goes on serving, until ${String(notAfter)}`);
   for (let count = 0; count < 3; count += 1)
     expect(await acmePage(pebble, name)).toMatchObject({ status: 200, serialNumber });
   expect(secure.status().certificates).toMatchObject([

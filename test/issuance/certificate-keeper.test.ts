@@ -44,7 +44,8 @@ describe.each(CRYPTO_PROVIDERS)('renewal with %s', (_name, load) => {
     const first = await served(fixture);
     for (const attempt of [1, 2]) {
       await advanceToNextAttempt(fixture);
-      await event(fixture.host, 'failed', attempt);
+      const failed = await event(fixture.host, 'failed', attempt);
+      expect(failed).toMatchObject({ attempt, validUntil: first.notAfter });
       expect(find(fixture)).toBe(first);
     }
     await advanceToNextAttempt(fixture);

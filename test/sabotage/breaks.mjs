@@ -3973,4 +3973,20 @@ export const breaks = [
     test: 'test/end-to-end/rustls.test.ts',
     testName: 'keeps a strict server from starting',
   },
+  {
+    name: 'a failed renewal: not told until when the certificate in use is valid',
+    file: 'src/issuance/attempt-events.ts',
+    find: '...(isServing ? { validUntil: live.notAfter } : {})',
+    replace: '...(isServing ? {} : {})',
+    test: 'test/issuance/certificate-keeper.test.ts',
+    testName: 'serves the old certificate while renewal fails',
+  },
+  {
+    name: 'a failed renewal: the log keeps to itself that the certificate in use serves on',
+    file: 'src/reporter.ts',
+    find: '`${error.message}${meanwhile}`',
+    replace: 'error.message',
+    test: 'test/end-to-end/acme-renewal-refusals.test.ts',
+    testName: 'has paused the name',
+  },
 ];

@@ -28,6 +28,8 @@ export interface AcmeServing {
   readonly failed: FailedEvent[];
   /** Warnings in the log. */
   readonly warnings: string[];
+  /** Errors in the log. */
+  readonly errors: string[];
 }
 
 /** How the server under test is made. */
@@ -56,8 +58,14 @@ export function acmeServer({
   const seen: string[] = [];
   const failed: FailedEvent[] = [];
   const warnings: string[] = [];
+  const errors: string[] = [];
   const secure = createSecureServer(
-    { sources: [source, ...behind], storage: memoryStorage(), logger: recording(warnings), ...server },
+    {
+      sources: [source, ...behind],
+      storage: memoryStorage(),
+      logger: recording({ warnings, errors }),
+      ...server,
+    },
     (request: IncomingMessage, response: ServerResponse) => {
       seen.push(`request ${request.url ?? ''}`);
       response.end('page');
@@ -66,7 +74,7 @@ export function acmeServer({
   keep(secure);
   secure.on('failed', (event) => failed.push(event));
   secure.server.on('secureConnection', () => seen.push('connection'));
-  return { secure, source, seen, failed, warnings };
+  return { secure, source, seen, failed, warnings, errors };
 }
 
 /** Listens where Pebble's validators connect. */
@@ -102,12 +110,12 @@ export function nameGenerator(prefix: string): () => string {
   };
 }
 
-function recording(warnings: string[]): Logger {
+function recording({ warnings, errors }: Pick<AcmeServing, 'warnings' | 'errors'>): Logger {
   const ignore = (): void => undefined;
   return {
     debug: ignore,
     info: ignore,
     warn: (...line) => warnings.push(line.map(String).join(' ')),
-    error: ignore,
+    error: (...line) => errors.push(line.map(String).join(' ')),
   };
 }
