@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 import { lstat, readdir, readlink, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { codeOf, messageOf, TlsmithError } from '../errors.js';
+import { foldersAbove, octalMode } from './permissions.js';
 
 const NAMES_SHOWN = 8;
 /** As many links as Linux follows. */
@@ -114,14 +115,9 @@ async function behindLink(
   return closedFolder(resolve(dirname(path), target), linksLeft - 1);
 }
 
-function foldersAbove(path: string): string[] {
-  const folder = dirname(path);
-  return folder === path ? [] : [...foldersAbove(folder), folder];
-}
-
 function describe(stats: Stats | undefined): string {
   if (stats === undefined) return 'it may not even be looked at';
-  return `owner ${stats.uid}:${stats.gid} mode ${(stats.mode & 0o7777).toString(8).padStart(4, '0')}`;
+  return `owner ${stats.uid}:${stats.gid} mode ${octalMode(stats)}`;
 }
 
 /** By the modes alone: root without its capabilities, as in many containers, has no more rights than they say. */

@@ -3,10 +3,10 @@
  * how a key is shared on purpose (`ssl-cert`, `fsGroup`).
  */
 import { realpath, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Finding } from '../credential/findings.js';
-import { mountOf, mounts } from './mounts.js';
+import { isContainerSecret, mounts } from './mounts.js';
 import type { PairMaterial } from './pair-material.js';
+import { foldersAbove, octalMode } from './permissions.js';
 import type { PairFile } from './read-pair-file.js';
 
 const READABLE_BY_OTHERS = 0o004;
@@ -18,7 +18,7 @@ export async function keyExposure(material: PairMaterial): Promise<Finding | und
   const secrets = secretsOf(material);
   const exposed = await Promise.all(secrets.map(isOpenToOthers));
   if (secrets.length === 0 || exposed.includes(false)) return undefined;
-  return (await isContainerSecret(material.keyFile)) ? mountedFinding(secrets) : openFinding(secrets);
+  return (await isMounted(material.keyFile)) ? mountedFinding(secrets) : openFinding(secrets);
 }
 
 /** What one has to read to have the key; nothing when the passphrase is in no file. */
@@ -34,17 +34,9 @@ async function isOpenToOthers({ location, stats }: PairFile): Promise<boolean> {
   return folders.every((folder) => folder !== undefined && (folder.mode & SEARCHABLE_BY_OTHERS) !== 0);
 }
 
-function foldersAbove(path: string): string[] {
-  const folder = dirname(path);
-  return folder === path ? [] : [...foldersAbove(folder), folder];
-}
-
-/** Secrets of Kubernetes and Swarm lie in memory, read-only, root's, and there is nobody else in the container. */
-async function isContainerSecret({ location, stats }: PairFile): Promise<boolean> {
-  if (stats.uid !== 0) return false;
+async function isMounted({ location, stats }: PairFile): Promise<boolean> {
   const path = await realpath(location).catch(() => location);
-  const mount = mountOf(path, await mounts());
-  return mount !== undefined && mount.type === 'tmpfs' && mount.isReadOnly;
+  return isContainerSecret(path, stats, await mounts());
 }
 
 function openFinding(secrets: readonly PairFile[]): Finding {
@@ -67,7 +59,5 @@ function mountedFinding(secrets: readonly PairFile[]): Finding {
 }
 
 function described(secrets: readonly PairFile[]): string {
-  return secrets
-    .map(({ path, stats }) => `${path} has mode ${(stats.mode & 0o7777).toString(8).padStart(4, '0')}`)
-    .join(' and ');
+  return secrets.map(({ path, stats }) => `${path} has mode ${octalMode(stats)}`).join(' and ');
 }

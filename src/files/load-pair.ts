@@ -10,6 +10,7 @@ import { keyExposure } from './key-exposure.js';
 import { explainedPairError } from './pair-errors.js';
 import type { PairMaterial } from './pair-material.js';
 import { staleCopy } from './stale-copy.js';
+import { writableFiles } from './writable-by-others.js';
 
 /** Makes what serves a credential, or throws why it cannot be served. */
 export type Prepare = (credential: Credential) => void;
@@ -62,10 +63,15 @@ async function examined(
   // Loaded only by servers that read files: every import of the package would pay for it otherwise.
   const { inspect } = await import('../diagnosis/inspect.js');
   const files = { certFile: material.certFile.path, keyFile: material.keyFile.path };
-  const others = await Promise.all([keyExposure(material), staleCopy(credential, material)]);
+  const [writable, ...others] = await Promise.all([
+    writableFiles(material),
+    keyExposure(material),
+    staleCopy(credential, material),
+  ]);
   const findings = [
     ...credential.findings,
     ...inspect(credential, { now, files }),
+    ...writable,
     ...others.filter((finding) => finding !== undefined),
   ];
   const error = findings.find(({ severity }) => severity === 'error');

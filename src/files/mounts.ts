@@ -1,4 +1,5 @@
 /** What is mounted where, as Linux tells it in /proc/self/mountinfo; elsewhere nothing is known. */
+import type { Stats } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /** A mount of this process's namespace. */
@@ -37,6 +38,35 @@ export function mountOf(path: string, all: readonly Mount[]): Mount | undefined 
     (best, mount) => (best === undefined || mount.point.length >= best.point.length ? mount : best),
     undefined,
   );
+}
+
+/**
+ * Secrets of Kubernetes and Swarm lie in memory, read-only, root's, and there is nobody else in the container.
+ * @param path - absolute and free of links
+ */
+export function isContainerSecret(path: string, { uid }: Pick<Stats, 'uid'>, all: readonly Mount[]): boolean {
+  const mount = uid === 0 ? mountOf(path, all) : undefined;
+  return mount !== undefined && mount.type === 'tmpfs' && mount.isReadOnly;
+}
+
+/** File systems that show the same mode for every file, whoever may do what. */
+const WITHOUT_MODES = [
+  '9p',
+  'cifs',
+  'drvfs',
+  'exfat',
+  'fuseblk',
+  'msdos',
+  'ntfs',
+  'ntfs3',
+  'smb3',
+  'vboxsf',
+  'vfat',
+];
+
+/** Whether the modes of files say who may do what; `path` is absolute and free of links. */
+export function keepsModes(path: string, all: readonly Mount[]): boolean {
+  return !WITHOUT_MODES.includes(mountOf(path, all)?.type ?? '');
 }
 
 function withSlash(folder: string): string {

@@ -20,6 +20,8 @@ export interface PairMaterial {
   readonly origin: CredentialOrigin;
   readonly certFile: PairFile;
   readonly keyFile: PairFile;
+  /** The file of the chain, if it has one of its own. */
+  readonly chainFile?: PairFile;
   /** Whether who reads `keyFile` needs a passphrase to get the key. */
   readonly isKeyEncrypted: boolean;
   /** The file that the passphrase came from, if it came from one. */
@@ -47,6 +49,7 @@ export async function readPair(
     origin: { cert: `Certificate file ${cert.path}`, key: `Private key ${key.path}` },
     certFile: cert,
     keyFile: key,
+    ...(chain === undefined ? {} : { chainFile: chain }),
     isKeyEncrypted: isKeyEncrypted(key.bytes.toString('latin1')),
   };
 }

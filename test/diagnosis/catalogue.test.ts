@@ -179,6 +179,12 @@ const WARNINGS: Readonly<Record<string, Fault>> = {
     says: /a\.test\.key has mode 0644: every user and program on this machine can read/,
     hint: /chmod 600 .*a\.test\.key/,
   },
+  'D-02c: a certificate that everybody can write': {
+    sh: 'chmod 755 . && chmod 666 a.test.crt',
+    codes: ['TLS_FILE_WRITABLE_BY_OTHERS'],
+    says: /a\.test\.crt has mode 0666: every user and program on this machine can write/,
+    hint: /chmod o-w .*a\.test\.crt/,
+  },
   'D-03: a certificate of version 1, as a known recipe makes it, for 30 days': {
     sh: 'openssl req -new -key a.test.key -subj /CN=a.test -out csr && openssl x509 -req -in csr -CA $W/root.pem -CAkey $W/root.key -CAcreateserial -out a.test.crt && rm csr',
     codes: ['TLS_CERT_V1', 'TLS_CERT_SHORT'],

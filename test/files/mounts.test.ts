@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { mountOf, mounts, parseMountInfo } from '../../src/files/mounts.js';
+import { keepsModes, mountOf, mounts, parseMountInfo } from '../../src/files/mounts.js';
 
 const MOUNTINFO = [
   '22 1 0:20 / / rw,relatime shared:1 - overlay overlay rw,lowerdir=/a',
@@ -26,6 +26,13 @@ describe('the mounts of a process', () => {
     expect(mountOf('/certs', all)).toMatchObject({ point: '/certs' });
     expect(mountOf('/certs2/tls.key', all)).toMatchObject({ point: '/' });
     expect(mountOf('/x', [])).toBeUndefined();
+  });
+
+  it('of Windows and of USB sticks keep no modes', () => {
+    const all = parseMountInfo('1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:5 / /mnt/c rw - 9p drvfs rw');
+    expect(keepsModes('/mnt/c/certs/a.key', all)).toBe(false);
+    expect(keepsModes('/mnt/certs/a.key', all)).toBe(true);
+    expect(keepsModes('/mnt/certs/a.key', [])).toBe(true);
   });
 
   it('are told by this system, if it is a Linux', async () => {

@@ -144,9 +144,9 @@ describe('a key that others can read', () => {
   it.each(['644', '604', '666'])('is told with its mode %s', async (mode) => {
     await withPair(async (_folder, files) => {
       await chmod(files.keyFile, parseInt(mode, 8));
-      expect(await findingsOf(files)).toMatchObject([
+      const found = (await findingsOf(files)).filter(({ code }) => code === 'TLS_KEY_WORLD_READABLE');
+      expect(found).toMatchObject([
         {
-          code: 'TLS_KEY_WORLD_READABLE',
           severity: 'warning',
           message: expect.stringContaining(`${files.keyFile} has mode 0${mode}`) as unknown,
         },

@@ -13,6 +13,7 @@ import type {
 } from '../certificate-source.js';
 import { FolderWatch } from '../../files/folder-watch.js';
 import { unwatchableFilesIn } from '../../files/unwatchable-files.js';
+import { writableFolders } from '../../files/writable-by-others.js';
 import { Announcements } from './announcements.js';
 import { DefaultPair } from './default-pair.js';
 import { FallbackDefault } from './fallback-default.js';
@@ -21,7 +22,7 @@ import { FolderScan } from './folder-scan.js';
 import { emptyFinding, folderError, goneFinding, unlistedFinding } from './folder-state.js';
 import { isPart } from './layouts.js';
 import type { PairEntry } from './pair-entry.js';
-import { PairFindings } from './pair-findings.js';
+import { PairFindings, type Subject } from './pair-findings.js';
 import { PairIndex } from './pair-index.js';
 import { PairLoader } from './pair-loader.js';
 import { type Answer, PairSearch } from './pair-search.js';
@@ -41,6 +42,8 @@ const POLL_MS = 1_000;
 /** Beyond so many files, most polls only look whether files came or went. */
 const OFTEN_POLLED_FILES = 1_000;
 const SELDOM_POLL_MS = 30_000;
+/** Beyond so many folders, their modes are asked for at the start and by `reload()`. */
+const OFTEN_ASKED_FOLDERS = 100;
 /** Below what one watch takes. */
 const WATCHED_FOLDERS = 4_000;
 
@@ -54,6 +57,8 @@ export class CertificateFolder {
   readonly #defaultPair: DefaultPair;
   readonly #announcements: Announcements;
   readonly #findings: PairFindings;
+  /** What findings about the modes of folders are about. */
+  readonly #modes: Subject = {};
   readonly #passphrase: Passphrase;
   readonly #fallback: FallbackDefault | undefined;
   readonly #loader: PairLoader;
@@ -273,6 +278,7 @@ export class CertificateFolder {
     else this.#loader.tell({ isFinal: false });
     if (this.#closing.signal.aborted) return;
     await this.#lookAtFolder();
+    await this.#lookAtModes({ isFinal });
     // What is mounted rarely changes while a process runs.
     if (isFinal) this.#findings.set(this.#listing, await unwatchableFilesIn(this.#listing.paths, isPart));
   }
@@ -305,6 +311,13 @@ export class CertificateFolder {
     const credential = entry === undefined ? undefined : this.#loader.credentialOf(entry);
     if (credential === undefined || !isInDate(credential, this.#host.clock.now()))
       await this.#fallback.need();
+  }
+
+  /** Whoever can write to a folder can add pairs for any name. Of many folders they are asked for seldom. */
+  async #lookAtModes({ isFinal }: { readonly isFinal: boolean }): Promise<void> {
+    const { paths } = this.#listing;
+    if (!isFinal && paths.length > OFTEN_ASKED_FOLDERS) return;
+    this.#findings.set(this.#modes, await writableFolders(paths, { isAddingHarmful: true }));
   }
 
   #tellIndexed(): void {

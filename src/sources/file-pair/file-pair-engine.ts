@@ -11,6 +11,7 @@ import { FolderWatch } from '../../files/folder-watch.js';
 import type { LoadedPair } from '../../files/load-pair.js';
 import { type FilePairFiles, PairReader } from './pair-reader.js';
 import { unwatchableFiles } from '../../files/unwatchable-files.js';
+import { writableFolders } from '../../files/writable-by-others.js';
 import { ToldFindings } from './told-findings.js';
 
 const POLL_MS = 1_000;
@@ -26,9 +27,10 @@ export class FilePairEngine {
   readonly #told: ToldFindings;
   readonly #watch: FolderWatch;
   #credential: Credential | undefined;
-  /** What was found about the pair, and about the mounts of its files. */
+  /** What was found about the pair, about the mounts of its files, and about their folders. */
   #findings: readonly Finding[] = [];
   #mountFindings: readonly Finding[] = [];
+  #folderFindings: readonly Finding[] = [];
   #rejection: Finding | undefined;
   /** The signatures of the files as last read; undefined: to be read again whatever they are. */
   #seen: string | undefined;
@@ -98,9 +100,9 @@ export class FilePairEngine {
   async #look(): Promise<void> {
     if (this.#isClosed) return;
     const signatures = await this.#signatures();
-    if (signatures === this.#seen) return;
     try {
-      await this.#readAgain(signatures);
+      if (signatures === this.#seen) await this.#lookAtFolders();
+      else await this.#readAgain(signatures);
     } catch (error) {
       this.#settle(error);
     }
@@ -111,12 +113,21 @@ export class FilePairEngine {
     this.#seen = signatures;
     try {
       const loaded = await this.#reader.load(this.#host.clock.now());
+      this.#folderFindings = await writableFolders(this.#reader.folders);
       if (!this.#isClosed) this.#adopt(loaded);
     } catch (error) {
       // A disk or network that answers later leaves no trace in a signature.
       if (isTlsmithError(error) && error.code === 'TLS_FILE_UNREADABLE') this.#seen = undefined;
       throw error;
     }
+  }
+
+  /** Their modes are in no signature of a file. */
+  async #lookAtFolders(): Promise<void> {
+    const findings = await writableFolders(this.#reader.folders);
+    const isSame = JSON.stringify(findings) === JSON.stringify(this.#folderFindings);
+    this.#folderFindings = findings;
+    if (!isSame && !this.#isClosed) this.#tell();
   }
 
   #adopt({ credential, findings }: LoadedPair): void {
@@ -194,6 +205,7 @@ export class FilePairEngine {
 
   #tell(): void {
     const rejection = this.#rejection === undefined ? [] : [this.#rejection];
-    this.#told.replace([...this.#findings, ...this.#mountFindings, ...rejection]);
+    const about = [...this.#findings, ...this.#mountFindings, ...this.#folderFindings];
+    this.#told.replace([...about, ...rejection]);
   }
 }
