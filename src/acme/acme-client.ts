@@ -10,7 +10,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { Client } from 'acme-client';
 import type { NoncePool } from './nonces.js';
 import type { Directory } from './resources.js';
-import type { Transport, WireResponse } from './transport.js';
+import type { Wire, WireResponse } from './transport.js';
 
 /** RFC 8555 §6.5: "should" be retried; an authority that rejects this many has a fault. */
 const MOST_BAD_NONCES = 25;
@@ -25,7 +25,7 @@ export interface ExternalAccountBinding {
 
 /** What a client works with. */
 export interface SeamOptions {
-  readonly transport: Transport;
+  readonly transport: Wire;
   readonly nonces: NoncePool;
   readonly directoryUrl: string;
   readonly directory: () => Promise<Directory>;

@@ -8,7 +8,7 @@ import { NoncePool } from './nonces.js';
 import { responseError } from './problem.js';
 import { parseRenewalInfo, type RenewalInfo } from './renewal-info.js';
 import { type Directory, parseDirectory } from './resources.js';
-import { Transport } from './transport.js';
+import { Transport, type Wire } from './transport.js';
 import { unlessAborted } from './unless-aborted.js';
 
 /** Authorities change theirs rarely, and what they offer is looked up before each order. */
@@ -22,6 +22,8 @@ export interface CertificateAuthorityOptions {
   readonly ca?: string;
   /** Somebody's own agent, such as one for a proxy. */
   readonly agent?: Agent;
+  /** In place of HTTPS. */
+  readonly wire?: Wire | undefined;
 }
 
 /** Whose requests these are. */
@@ -39,20 +41,22 @@ export interface ClientIdentity {
 export class CertificateAuthority {
   readonly directoryUrl: string;
   readonly #clock: Clock;
-  readonly #transport: Transport;
+  readonly #transport: Wire;
   readonly #nonces: NoncePool;
   readonly #closing = new AbortController();
   #directory: { readonly promise: Promise<Directory>; readonly fetchedAt: number } | undefined;
 
-  constructor({ clock, directoryUrl, ca, agent }: CertificateAuthorityOptions) {
+  constructor({ clock, directoryUrl, ca, agent, wire }: CertificateAuthorityOptions) {
     this.directoryUrl = directoryUrl;
     this.#clock = clock;
     this.#nonces = new NoncePool(clock);
-    this.#transport = new Transport({
-      clock,
-      ...(ca === undefined ? {} : { ca }),
-      ...(agent === undefined ? {} : { agent }),
-    });
+    this.#transport =
+      wire ??
+      new Transport({
+        clock,
+        ...(ca === undefined ? {} : { ca }),
+        ...(agent === undefined ? {} : { agent }),
+      });
   }
 
   /** What it offers; asked for again after ten minutes, and after a fault. */

@@ -44,8 +44,19 @@ export interface WireResponse {
   readonly data: unknown;
 }
 
+/** How requests reach a certificate authority: HTTPS, or a model of it. */
+export interface Wire {
+  /**
+   * Sends one request.
+   * @throws {@link TlsmithError} `ACME_UNREACHABLE` or `ACME_RESPONSE_INVALID`; the signal's reason when aborted
+   */
+  send(request: TransportRequest): Promise<WireResponse>;
+  /** Ends idle connections. */
+  close(): void;
+}
+
 /** The connections to one certificate authority. */
-export class Transport {
+export class Transport implements Wire {
   readonly #clock: Clock;
   readonly #agent: Agent;
   readonly #isOwnAgent: boolean;

@@ -18,6 +18,7 @@ import { type ChallengeType, listenerSolvers, type Solver } from '../acme/solver
 import type { RenewalInfo } from '../acme/renewal-info.js';
 import { knownOrderLimit, OrderBudget } from '../acme/order-budget.js';
 import { OrderHold } from '../acme/order-hold.js';
+import type { Wire } from '../acme/transport.js';
 import { unlessAborted } from '../acme/unless-aborted.js';
 import { isTlsmithError } from '../errors.js';
 import type { Credential, CredentialInput } from '../credential/credential.js';
@@ -51,6 +52,8 @@ export interface AcmeIssuerOptions {
   /** PEM roots to trust in place of Node's. */
   readonly serverCa: string | undefined;
   readonly agent: Agent | undefined;
+  /** In place of HTTPS, for simulations. */
+  readonly wire?: Wire;
 }
 
 /** The listener that answers; `dns-01` takes none. */
@@ -95,12 +98,13 @@ class OrderingIssuer implements AcmeIssuer {
   #toldAccount = '';
 
   constructor(options: AcmeIssuerOptions) {
-    const { host, directoryUrl, serverCa, agent } = options;
+    const { host, directoryUrl, serverCa, agent, wire } = options;
     this.id = authorityId(directoryUrl);
     this.#options = options;
     this.#authority = new CertificateAuthority({
       clock: host.clock,
       directoryUrl,
+      wire,
       ...(serverCa === undefined ? {} : { ca: serverCa }),
       ...(agent === undefined ? {} : { agent }),
     });

@@ -2463,6 +2463,14 @@ export const breaks = [
     testName: 'another process for a while',
   },
   {
+    name: 'ACME: what is told to be replaced is ordered without saying so, through the network',
+    file: 'src/issuance/acme-issuer.ts',
+    find: 'replaces: await this.#replaces(request),',
+    replace: 'replaces: undefined,',
+    test: 'test/simulation/told-to-renew.test.ts',
+    testName: 'The same with the ACME client',
+  },
+  {
     name: 'order hold: what one order is told is not heeded by the others',
     file: 'src/acme/order-hold.ts',
     find: 'if (hold !== undefined) throw waits(names, hold);',

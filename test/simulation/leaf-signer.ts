@@ -1,6 +1,6 @@
 /**
- * Signs leaf certificates by the ten thousand: a few keys that were made before, and everything that is the same in all
- * of them encoded once.
+ * Signs leaf certificates by the ten thousand: everything that is the same in all of them is encoded once, and where
+ * nobody brings a key, a few that were made before are used.
  */
 import { sign } from 'node:crypto';
 import {
@@ -33,6 +33,9 @@ export interface Leaf {
 /** Makes a chain of one, and its key. */
 export type LeafSigner = (leaf: Leaf) => { readonly cert: string; readonly key: string };
 
+/** Makes a chain of one for a public key. */
+export type KeySigner = (leaf: Leaf, spki: Uint8Array) => string;
+
 const ECDSA_SHA256 = sequence(objectIdentifier('1.2.840.10045.4.3.2'));
 const ISSUER = sequence(set(sequence(objectIdentifier('2.5.4.3'), utf8String('Model'))));
 const EMPTY = sequence();
@@ -47,25 +50,41 @@ const EXTENSIONS = [
 ];
 
 export async function leafSigner(keyCount: number): Promise<LeafSigner> {
-  const issuer = await newTestKey('ecdsa-p256');
+  const signKey = await keySigner();
   const keys = await Promise.all(Array.from({ length: keyCount }, () => newTestKey('ecdsa-p256')));
   const encoded = keys.map(encodeKey);
-  return ({ name, serial, notBefore, notAfter }) => {
-    const { spki, key } = encoded[serial % keyCount]!;
+  return (leaf) => {
+    const { spki, key } = encoded[leaf.serial % keyCount]!;
+    return { cert: signKey(leaf, spki), key };
+  };
+}
+
+export async function keySigner(): Promise<KeySigner> {
+  const issuer = await newTestKey('ecdsa-p256');
+  return ({ name, serial, notBefore, notAfter }, spki) => {
     const names = sequence(der(0x82, Buffer.from(name, 'latin1')));
     const extensions = [...EXTENSIONS, sequence(objectIdentifier('2.5.29.17'), TRUE, octetString(names))];
-    const number = Buffer.alloc(8);
-    number.writeUInt32BE(serial, 4);
     const toBeSigned = sequence(
       explicit(0, smallInteger(2)),
-      integer(Buffer.concat([Buffer.from([0x40]), number])),
+      integer(serialBytes(serial)),
       ...[ECDSA_SHA256, ISSUER, sequence(time(notBefore), time(notAfter)), EMPTY, spki],
       explicit(3, sequence(...extensions)),
     );
     const signature = sign('sha256', toBeSigned, issuer.privateKey);
-    const cert = pem('CERTIFICATE', sequence(toBeSigned, ECDSA_SHA256, bitString(signature)));
-    return { cert, key };
+    return pem('CERTIFICATE', sequence(toBeSigned, ECDSA_SHA256, bitString(signature)));
   };
+}
+
+/** How renewal information names it (RFC 9773 §4.1). */
+export function leafIdentifier(serial: number): string {
+  return [ISSUER_KEY_IDENTIFIER, serialBytes(serial)].map((bytes) => bytes.toString('base64url')).join('.');
+}
+
+function serialBytes(serial: number): Buffer {
+  const number = Buffer.alloc(9);
+  number[0] = 0x40;
+  number.writeUInt32BE(serial, 5);
+  return number;
 }
 
 function encodeKey(key: TestKey): { readonly spki: Buffer; readonly key: string } {

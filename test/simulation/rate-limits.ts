@@ -14,11 +14,17 @@ interface Bucket {
 }
 
 const BUCKETS = {
+  newAccountsPerAddress: { size: 10, refillMs: 18 * MINUTE_MS },
   newOrdersPerAccount: { size: 300, refillMs: 36 * SECOND_MS },
   certificatesPerRegisteredDomain: { size: 50, refillMs: 202 * MINUTE_MS },
   certificatesPerExactSet: { size: 5, refillMs: 34 * HOUR_MS },
+  failedAuthorizations: { size: 5, refillMs: 12 * MINUTE_MS },
+  directoryRequests: { size: 40, refillMs: SECOND_MS / 40 },
+  newNonceRequests: { size: 20, refillMs: SECOND_MS / 20 },
+  newAccountRequests: { size: 5, refillMs: SECOND_MS / 5 },
   newOrderRequests: { size: 300, refillMs: SECOND_MS / 300 },
   renewalInfoRequests: { size: 1_000, refillMs: SECOND_MS / 1_000 },
+  otherRequests: { size: 250, refillMs: SECOND_MS / 250 },
 } satisfies Record<string, Bucket>;
 
 /** What is limited. */

@@ -11,9 +11,16 @@ export interface Recorder {
   note(event: SourceEvent): void;
 }
 
+/** A server's side of a source, and the names that it answers TLS-ALPN-01 challenges for. */
+export interface SimulatedHost extends SourceHost {
+  readonly answered: ReadonlySet<string>;
+}
+
 /** A server's side of a source. */
-export function simulatedHost(clock: VirtualClock, storage: Storage, record: Recorder): SourceHost {
+export function simulatedHost(clock: VirtualClock, storage: Storage, record: Recorder): SimulatedHost {
+  const answered = new Set<string>();
   return {
+    answered,
     clock,
     storage,
     logger: silentLogger,
@@ -28,7 +35,11 @@ export function simulatedHost(clock: VirtualClock, storage: Storage, record: Rec
     },
     prepare: assertServable,
     listeners: () => [{ protocol: 'https', address: '127.0.0.1', port: 443 }],
-    answer: () => () => undefined,
+    answer: (challenge) => {
+      if (challenge.type !== 'tls-alpn-01') return () => undefined;
+      answered.add(challenge.identifier);
+      return () => answered.delete(challenge.identifier);
+    },
     answerFrom: () => () => undefined,
     verifyServed: () => Promise.resolve(),
   };

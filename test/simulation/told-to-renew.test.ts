@@ -8,3 +8,9 @@ it('Certificates that are to be replaced at once are, within one Retry-After, ea
   expect(report.minutes).toBeGreaterThan(60);
   expect(report.minutes).toBeLessThanOrEqual(report.mostMinutes);
 });
+
+it('The same with the ACME client, through a model of the network that knows each certificate by its identifier', async () => {
+  const report = await tellToRenew(20, 7, true);
+  expect(report).toMatchObject({ replaced: 20, orders: 20, ordersThatReplace: 20, rateLimited: 0 });
+  expect(report.minutes).toBeLessThanOrEqual(report.mostMinutes);
+});

@@ -1,10 +1,12 @@
 /** An authority that has to revoke: all at once it wants every certificate to be replaced (RFC 9773 §4.1, a past window). */
 import { managedSource } from '../../src/issuance/managed-source.js';
 import { memoryStorage } from '../../src/storage/memory-storage.js';
+import { cryptoWork } from './crypto-work.js';
 import { modelAuthority } from './model-authority.js';
+import { networkIssuer } from './network-issuer.js';
 import { seededRandom } from './seeded-random.js';
 import { simulatedHost, stirring } from './simulated-host.js';
-import { virtualClock } from './virtual-clock.js';
+import { type VirtualClock, virtualClock } from './virtual-clock.js';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -28,30 +30,29 @@ export interface ReplacementReport {
   readonly mostMinutes: number;
 }
 
-/** Tells the holders of so many certificates to renew. */
-export async function tellToRenew(names: number, seed: number): Promise<ReplacementReport> {
-  const clock = virtualClock(BEGIN);
+/**
+ * Tells the holders of so many certificates to renew.
+ * @param isThroughNetwork - whether the ACME client takes part as well, and only the network is a model
+ */
+export async function tellToRenew(
+  names: number,
+  seed: number,
+  isThroughNetwork = false,
+): Promise<ReplacementReport> {
+  const work = isThroughNetwork ? cryptoWork() : undefined;
+  try {
+    return await tell({ names, seed, isThroughNetwork }, virtualClock(BEGIN, work));
+  } finally {
+    work?.stop();
+  }
+}
+
+async function tell(
+  { names, seed, isThroughNetwork }: { names: number; seed: number; isThroughNetwork: boolean },
+  clock: VirtualClock,
+): Promise<ReplacementReport> {
   const storage = stirring(memoryStorage(), clock);
   const books = { told: Infinity, orders: 0, ordersThatReplace: 0, replaced: new Set<string>(), last: 0 };
-  const authority = await modelAuthority({
-    ...{ clock, storage, random: seededRandom(seed), outages: [], hasRenewalInfo: true },
-    lifetimeMs: () => 45 * DAY_MS,
-    retryAfterMs: RETRY_AFTER_MS,
-    // Those from before the word; they are dated back by an hour.
-    window: ({ notBefore }) =>
-      clock.now() < books.told || notBefore + HOUR_MS >= books.told
-        ? undefined
-        : { start: books.told - HOUR_MS, end: books.told - MINUTE_MS },
-    tell: (what) => {
-      if (clock.now() < books.told) return;
-      books.orders += 1;
-      if (what === 'order that replaces') books.ordersThatReplace += 1;
-    },
-  });
-  const source = managedSource({
-    ...{ name: 'model', issuer: authority, storage, random: seededRandom(seed + 1) },
-    names: Array.from({ length: names }, (_, index) => [`name-${index}.test`]),
-  });
   const host = simulatedHost(clock, storage, {
     write: () => undefined,
     note: (event) => {
@@ -59,6 +60,27 @@ export async function tellToRenew(names: number, seed: number): Promise<Replacem
       books.replaced.add(event.credential.names[0] ?? '');
       books.last = clock.now();
     },
+  });
+  const options = {
+    ...{ clock, storage, host, random: seededRandom(seed), outages: [], hasRenewalInfo: true },
+    lifetimeMs: () => 45 * DAY_MS,
+    retryAfterMs: RETRY_AFTER_MS,
+    // Those from before the word; they are dated back by an hour.
+    window: ({ notBefore }: { readonly notBefore: number }) =>
+      clock.now() < books.told || notBefore + HOUR_MS >= books.told
+        ? undefined
+        : { start: books.told - HOUR_MS, end: books.told - MINUTE_MS },
+    tell: (what: string) => {
+      if (clock.now() < books.told) return;
+      books.orders += 1;
+      if (what === 'order that replaces') books.ordersThatReplace += 1;
+    },
+  };
+  const model = isThroughNetwork ? await networkIssuer(options) : await modelAuthority(options);
+  const source = managedSource({
+    ...{ name: 'model', storage, random: seededRandom(seed + 1) },
+    issuer: 'issuer' in model ? model.issuer : model,
+    names: Array.from({ length: names }, (_, index) => [`name-${index}-example.com`]),
   });
   await source.start?.(host);
   await clock.runUntil(BEGIN + SETTLED_MS);
@@ -69,7 +91,7 @@ export async function tellToRenew(names: number, seed: number): Promise<Replacem
     certificates: names,
     replaced: books.replaced.size,
     ...{ orders: books.orders, ordersThatReplace: books.ordersThatReplace },
-    rateLimited: authority.rateLimited.length,
+    rateLimited: model.rateLimited.length,
     minutes: (books.last - books.told) / MINUTE_MS,
     mostMinutes: RETRY_AFTER_MS / MINUTE_MS + 10,
   };

@@ -20,14 +20,18 @@ export interface VirtualClock extends Clock {
   stir(): void;
 }
 
-export function virtualClock(startsAt: number): VirtualClock {
+/** @param work - what is done elsewhere, and is waited for before time passes */
+export function virtualClock(
+  startsAt: number,
+  work: { readonly isUnderway: boolean } = { isUnderway: false },
+): VirtualClock {
   const heap: Timer[] = [];
   let now = startsAt;
   let count = 0;
   let stirs = 0;
   /** Promises settle within one turn; what a turn has stirred may go on in the next. */
   const rest = async (): Promise<void> => {
-    for (let seen = -1; seen !== stirs;) {
+    for (let seen = -1; seen !== stirs || work.isUnderway;) {
       seen = stirs;
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -39,6 +39,25 @@ describe('Months with outages of 8, 24 and 72 hours', () => {
   });
 });
 
+describe('Months with the ACME client, through a model of the network', () => {
+  it.each([
+    ['by the lifetime', false],
+    ['when the authority says so', true],
+  ])(
+    'pass without an expired certificate and without a limit exceeded, renewed %s',
+    async (_how, hasRenewalInfo) => {
+      const report = await simulateYear({
+        ...{ sixDayNames: 1, fortyFiveDayNames: 3, days: 40, seed: 7, outages: [8, 24, 72] },
+        ...{ hasRenewalInfo, isThroughNetwork: true },
+      });
+      expect(report).toMatchObject({ expiredMinutes: 0, neverServed: 0, rateLimited: [] });
+      expect(report.unreachable).toBeGreaterThan(3);
+      expect(report.certificates).toBeGreaterThan(12);
+      expect(report.orders).toBeLessThanOrEqual(report.certificates + 1);
+    },
+  );
+});
+
 describe('More names than an authority takes orders for', () => {
   it('have their first certificates over some hours, and no order is refused', async () => {
     const report = await simulateYear({

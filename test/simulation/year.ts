@@ -6,8 +6,12 @@ import { createHash } from 'node:crypto';
 import { type ManagedSource, managedSource } from '../../src/issuance/managed-source.js';
 import type { SourceEvent } from '../../src/sources/certificate-source.js';
 import { memoryStorage } from '../../src/storage/memory-storage.js';
+import type { Issuer } from '../../src/issuance/issuer.js';
+import type { Storage } from '../../src/storage/storage.js';
+import { cryptoWork } from './crypto-work.js';
+import { networkIssuer } from './network-issuer.js';
 import { type ModelAuthority, modelAuthority, type Outage } from './model-authority.js';
-import { simulatedHost, stirring } from './simulated-host.js';
+import { type SimulatedHost, simulatedHost, stirring } from './simulated-host.js';
 import { seededRandom } from './seeded-random.js';
 import { type VirtualClock, virtualClock } from './virtual-clock.js';
 
@@ -32,6 +36,11 @@ export interface YearOptions {
   readonly hasRenewalInfo: boolean;
   /** Half of the names come within so many days, the others are there from the beginning; 10 by default. */
   readonly arrivalDays?: number;
+  /**
+   * Whether the ACME client takes part as well, and only the network is a model. Such a year takes ten times as long, and
+   * since keys and signatures are made on other threads, no two of them pass in the same order.
+   */
+  readonly isThroughNetwork?: boolean;
 }
 
 /** What came of it. */
@@ -59,33 +68,32 @@ export interface YearReport {
 
 /** Simulates it. */
 export async function simulateYear(options: YearOptions): Promise<YearReport> {
+  const work = options.isThroughNetwork === true ? cryptoWork() : undefined;
+  try {
+    return await simulate(options, virtualClock(BEGIN, work));
+  } finally {
+    work?.stop();
+  }
+}
+
+async function simulate(options: YearOptions, clock: VirtualClock): Promise<YearReport> {
   const began = performance.now();
-  const clock = virtualClock(BEGIN);
   const storage = stirring(memoryStorage(), clock);
   const record = new Record_(clock);
+  const host = simulatedHost(clock, storage, record);
   const names = [
-    ...Array.from({ length: options.sixDayNames }, (_, index) => `short-${index}.test`),
-    ...Array.from({ length: options.fortyFiveDayNames }, (_, index) => `long-${index}.test`),
+    ...Array.from({ length: options.sixDayNames }, (_, index) => `short-${index}-example.com`),
+    ...Array.from({ length: options.fortyFiveDayNames }, (_, index) => `long-${index}-example.com`),
   ];
-  const authority = await modelAuthority({
-    clock,
-    storage,
-    random: seededRandom(options.seed),
-    outages: outagesOf(options),
-    lifetimeMs: (name) => (name.startsWith('short') ? SIX_DAYS_MS : FORTY_FIVE_DAYS_MS),
-    hasRenewalInfo: options.hasRenewalInfo,
-    tell: (what, name) => {
-      record.write(what, name);
-    },
-  });
+  const authority = await authorityFor(options, { clock, storage, host, record });
   const source = managedSource({
     name: 'model',
-    issuer: authority,
+    issuer: authority.issuer,
     names: names.filter((_, index) => index % 2 === 0).map((name) => [name]),
     storage,
     random: seededRandom(options.seed + 1),
   });
-  await source.start?.(simulatedHost(clock, storage, record));
+  await source.start?.(host);
   const arrival = seededRandom(options.seed + 2);
   for (const name of names.filter((_, index) => index % 2 === 1)) {
     clock.setTimeout(() => void source.manage([name]), arrival() * (options.arrivalDays ?? 10) * DAY_MS);
@@ -97,6 +105,36 @@ export async function simulateYear(options: YearOptions): Promise<YearReport> {
   }
   await source.close?.();
   return reportOf(record, authority, { names: names.length, realMs: performance.now() - began });
+}
+
+interface Authority {
+  readonly issuer: Issuer;
+  readonly counts: ModelAuthority['counts'];
+  readonly rateLimited: readonly string[];
+}
+
+async function authorityFor(
+  options: YearOptions,
+  { clock, storage, host, record }: World,
+): Promise<Authority> {
+  const { hasRenewalInfo } = options;
+  const shared = {
+    ...{ clock, hasRenewalInfo, random: seededRandom(options.seed), outages: outagesOf(options) },
+    lifetimeMs: (name: string) => (name.startsWith('short') ? SIX_DAYS_MS : FORTY_FIVE_DAYS_MS),
+    tell: (what: string, name: string) => {
+      record.write(what, name);
+    },
+  };
+  if (options.isThroughNetwork === true) return networkIssuer({ ...shared, storage, host });
+  const authority = await modelAuthority({ ...shared, storage });
+  return { issuer: authority, counts: authority.counts, rateLimited: authority.rateLimited };
+}
+
+interface World {
+  readonly clock: VirtualClock;
+  readonly storage: Storage;
+  readonly host: SimulatedHost;
+  readonly record: Record_;
 }
 
 /** In the middle of equal parts of the time, so that certificates are back in step between them. */
@@ -164,7 +202,7 @@ class Record_ {
 
 function reportOf(
   record: Record_,
-  { counts, rateLimited }: ModelAuthority,
+  { counts, rateLimited }: Authority,
   { names, realMs }: { names: number; realMs: number },
 ): YearReport {
   const { orders, certificates } = counts;
