@@ -52,8 +52,8 @@ export class FailedHandshakes {
       ]);
       return;
     }
-    const { code, kind, level, message, hint } = this.#explanations.explain(failure);
-    const facts = { code, kind, reason, outcome, remoteAddress, hint };
+    const { code, kind, level, message, hint, ...certificate } = this.#explanations.explain(failure);
+    const facts = { code, kind, reason, outcome, remoteAddress, ...certificate, hint };
     this.#log.write(level, `handshake ${kind} ${outcome}`, [facts, message]);
   }
 }

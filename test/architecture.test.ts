@@ -34,11 +34,22 @@ const MAY_SEE: Readonly<Record<string, readonly string[]>> = {
   // Who is let in, before the handshake.
   admission: ['address-list', 'clock'],
   // Reads authorities and lists from files, and judges clients of the handshake.
-  'client-auth': [...['clock', 'credential/', 'errors', 'files/', 'handshake/policies', 'promise-like']],
+  'client-auth': [
+    ...[
+      'clock',
+      'credential/',
+      'errors',
+      'files/',
+      'handshake/peer-certificate',
+      'handshake/policies',
+      'promise-like',
+    ],
+  ],
   application: [
     ...[
       'admission/admission',
       'client-auth/client-auth',
+      'client-auth/client-certificate-error',
       'clock',
       'credential/credential',
       'handshake/',

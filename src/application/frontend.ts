@@ -8,6 +8,11 @@ import type { Admission } from '../admission/admission.js';
 import type { ConnectionRouter } from '../handshake/connection-router.js';
 import type { Credential } from '../credential/credential.js';
 import type { ClientAuth, Verdict } from '../client-auth/client-auth.js';
+import {
+  type ClientCertificateError,
+  clientCertificateError,
+} from '../client-auth/client-certificate-error.js';
+import { peerCertificateOf } from '../handshake/peer-certificate.js';
 import type { Policies, Policy } from '../handshake/policies.js';
 import { PolicyServers } from '../handshake/policy-servers.js';
 import { type HandshakeServers, TlsServers } from '../handshake/tls-servers.js';
@@ -120,7 +125,7 @@ export class Frontend implements Interior {
           this.#secured(socket, policy, guarded);
         },
         handshakeFailed: (error, socket) => {
-          this.#handshakeFailed(error, socket);
+          this.#handshakeFailed(error, socket, this.#explained(socket, policy.clientAuth));
         },
       },
     });
@@ -161,11 +166,12 @@ export class Frontend implements Interior {
   #admit(socket: TLSSocket, clientAuth: ClientAuth, guarded: AttachableServer | undefined): void {
     const judged = (verdict: Verdict): void => {
       if (verdict === 'refused') {
+        const explained = this.#explained(socket, clientAuth);
         socket.destroy();
-        this.#handshakeFailed(new Error('the client certificate was refused'), socket);
+        this.#handshakeFailed(new Error('the client certificate was refused'), socket, explained);
         return;
       }
-      this.#tellOfUnauthorized(socket);
+      this.#tellOfUnauthorized(socket, clientAuth);
       if (!socket.destroyed) this.#forward(socket, guarded);
     };
     const verdict = clientAuth.judge(socket);
@@ -179,11 +185,16 @@ export class Frontend implements Interior {
   }
 
   /** Who has sent no certificate was free not to; who has sent a useless one does not know it. */
-  #tellOfUnauthorized(socket: TLSSocket): void {
-    const error = socket.authorized ? undefined : clientCertificateError(socket);
+  #tellOfUnauthorized(socket: TLSSocket, clientAuth: ClientAuth): void {
+    const error = socket.authorized ? undefined : this.#explained(socket, clientAuth);
     if (error === undefined || error.code === 'CLIENT_CERT_MISSING') return;
     const { reporter, router } = this.#options;
     reporter.unauthorized(error, router.remoteAddressOf(socket), serverNameOf(socket));
+  }
+
+  /** What is wrong with the client's certificate; undefined when that is not why. */
+  #explained(socket: TLSSocket, clientAuth: ClientAuth | undefined): ClientCertificateError | undefined {
+    return clientAuth && clientCertificateError(socket, peerCertificateOf(socket), clientAuth.trust);
   }
 
   #forward(socket: TLSSocket, guarded: AttachableServer | undefined): void {
@@ -199,13 +210,9 @@ export class Frontend implements Interior {
     }
   }
 
-  #handshakeFailed(error: Error, socket: TLSSocket): void {
+  #handshakeFailed(error: Error, socket: TLSSocket, explained: Error = error): void {
     const { reporter, router } = this.#options;
-    reporter.handshakeFailed(
-      clientCertificateError(socket) ?? error,
-      router.remoteAddressOf(socket),
-      serverNameOf(socket),
-    );
+    reporter.handshakeFailed(explained, router.remoteAddressOf(socket), serverNameOf(socket));
     // The socket is destroyed already: here it tells the application who it was, no more.
     if (this.#application.kind !== 'http') this.#tell('tlsClientError', error, socket);
   }
@@ -232,14 +239,6 @@ export class Frontend implements Interior {
       if (event === 'keylog') enable();
     });
   }
-}
-
-/** What is wrong with the client's certificate; node itself only says that the connection has ended. */
-function clientCertificateError(socket: TLSSocket): (Error & { code: string }) | undefined {
-  // A code, against node's types.
-  const reason: unknown = socket.authorizationError;
-  if (typeof reason !== 'string') return undefined;
-  return Object.assign(new Error('the client certificate was refused'), { code: reason });
 }
 
 /** What the client asked for; node has `false` for nothing, and its types say otherwise. */

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { alarm, type Clock } from '../clock.js';
 import type { Finding } from '../credential/findings.js';
 import { LazyPart } from './lazy-part.js';
+import { peerCertificateOf } from '../handshake/peer-certificate.js';
 import type { ClientAuthentication, ClientTrust } from '../handshake/policies.js';
 import { isPromiseLike } from '../promise-like.js';
 import type { ClientAuthSettings } from './client-auth-options.js';
@@ -92,7 +93,7 @@ export class ClientAuth implements ClientAuthentication {
    * never true. Never rejects.
    */
   judge(socket: TLSSocket): Verdict | Promise<Verdict> {
-    const certificate = socket.getPeerX509Certificate();
+    const certificate = peerCertificateOf(socket);
     if (certificate === undefined) return this.#without(socket, 'CLIENT_CERT_MISSING');
     if (!socket.authorized) return this.isRequired ? 'refused' : 'admitted';
     const now = this.#host.clock.now();

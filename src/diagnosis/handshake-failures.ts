@@ -16,6 +16,13 @@ export interface HandshakeFailure {
   readonly outcome?: 'failed' | 'admitted';
 }
 
+/** What the error of a refused client certificate may say besides, on one line each. */
+interface CertificateFacts {
+  readonly subject?: string;
+  readonly issuer?: string;
+  readonly expected?: readonly string[];
+}
+
 /** A failed handshake, explained. */
 export interface ExplainedFailure {
   readonly code: TlsmithErrorCode;
@@ -26,6 +33,9 @@ export interface ExplainedFailure {
   readonly message: string;
   /** What to do about it. */
   readonly hint: string;
+  /** Of the client's certificate, where that is the reason. */
+  readonly subject?: string;
+  readonly issuer?: string;
 }
 
 // OpenSSL 3.0 says SSLV3_ALERT_X where 3.5 says SSL/TLS_ALERT_X; newer alerts are TLSV1_ or TLSV13_, without ALERT_ at times.
@@ -46,13 +56,20 @@ export function explain({ error, remoteAddress, serverName, outcome }: Handshake
   const { code = 'HANDSHAKE_FAILED', level = 'info', what, hint } = EXPLANATIONS[kind];
   const asked = serverName !== undefined && NAME.test(serverName) ? ` (it asked for ${serverName})` : '';
   const reason = kind.startsWith('other') ? ` The reason is ${reasonOf(error)}.` : '';
+  const { subject, issuer, expected = [] } = error instanceof Error ? (error as CertificateFacts) : {};
+  const whose = subject === undefined ? '' : ` It is of ${subject}, issued by ${issuer ?? ''}.`;
+  const trusted =
+    kind === 'client_certificate_refused' && expected.length > 0
+      ? ` Trusted is what is issued by: ${expected.join('; ')}.`
+      : '';
   const happened = outcome === 'admitted' ? 'A client came in unauthorized' : 'A TLS handshake failed';
   return {
     code,
     kind,
     level,
-    message: `${happened}: client ${remoteAddress ?? 'of an unknown address'}${asked} ${what}.${reason}`,
+    message: `${happened}: client ${remoteAddress ?? 'of an unknown address'}${asked} ${what}.${whose}${trusted}${reason}`,
     hint,
+    ...(subject === undefined || issuer === undefined ? {} : { subject, issuer }),
   };
 }
 

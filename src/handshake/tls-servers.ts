@@ -9,6 +9,7 @@ import { createServer, type Server, type TlsOptions, type TLSSocket } from 'node
 import { BoundedMap } from '../bounded-map.js';
 import type { Credential } from '../credential/credential.js';
 import type { ClientHello } from './client-hello.js';
+import { takePeerCertificate } from './peer-certificate.js';
 import type { ClientAuthentication } from './policies.js';
 import type { TicketKey, TicketKeys } from './ticket-keys.js';
 import {
@@ -171,6 +172,7 @@ function clientAuthOptions({ isRequired, trust }: ClientAuthentication): TlsOpti
   return {
     requestCert: true,
     rejectUnauthorized: isRequired,
+    ...(isRequired ? { SNICallback: takePeerCertificate } : {}),
     // An empty list trusts nobody; none at all would trust every public authority.
     ca: [...trust.ca],
     ...(trust.crl.length === 0 ? {} : { crl: [...trust.crl] }),

@@ -158,6 +158,49 @@ describe.each(versions)('with mode require, by %s,', (version) => {
     });
   });
 
+  it.each(['', 'a.test'])(
+    'whose certificate was refused is in the log where it was for %j',
+    async (servername) => {
+      const served = await serve({ clientAuth: { mode: 'require', ca: [friends.pem, strangers.pem] } });
+      const others = await clientAuthority('Line\nbreakers\u202e');
+      const eve = await others.issue({ name: `eve\r\n${'x'.repeat(300)}` });
+      expect(
+        (
+          await visit(served.port, {
+            ...eve,
+            servername,
+            checkServerIdentity: () => undefined,
+            ...only(version),
+          })
+        ).facts,
+      ).toBeUndefined();
+      expect(await reasonIn(served)).toBe('CLIENT_CERT_UNTRUSTED');
+      const line = served.log.lines.find(({ facts }) => facts['code'] === 'CLIENT_CERT_UNTRUSTED');
+      // Without a server name node gives nobody the chance to ask.
+      if (servername === '') {
+        expect(line?.facts).not.toHaveProperty('subject');
+        return;
+      }
+      expect(line?.facts).toMatchObject({
+        subject: expect.stringMatching(/^CN=eve.{0,6}x{100,}…$/) as unknown,
+        issuer: expect.stringMatching(/^CN=Line.{1,6}breakers.{1,20}$/) as unknown,
+      });
+      expect(line?.message).toMatch(
+        / It is of CN=eve.*, issued by CN=Line.*\. Trusted is what is issued by: CN=Friends; CN=Strangers\.$/,
+      );
+      expect(line?.message).not.toContain('\u202e');
+    },
+  );
+
+  it('who is refused by allow is named in the log as well', async () => {
+    const served = await serve({ clientAuth: { mode: 'require', ca: friends.pem, allow: () => false } });
+    const ann = await friends.issue({ name: 'ann' });
+    expect((await visit(served.port, { ...ann, ...only(version) })).facts).toBeUndefined();
+    expect(await reasonIn(served)).toBe('CLIENT_CERT_NAME_NOT_ALLOWED');
+    const line = served.log.lines.find(({ facts }) => facts['code'] === 'CLIENT_CERT_NAME_NOT_ALLOWED');
+    expect(line?.facts).toMatchObject({ subject: 'CN=ann', issuer: 'CN=Friends' });
+  });
+
   it('a chain of twenty and a certificate of 30 KB get in when they verify', async () => {
     const { port } = await serve(require());
     for (const client of [
@@ -269,7 +312,13 @@ describe.each(versions)('with mode request, by %s,', (version) => {
         expect((await visit(port, client)).facts).toMatchObject({ authorized: false });
       await secure.close();
       expect(log.lines.filter(({ facts }) => String(facts['code']).startsWith('CLIENT_'))).toMatchObject([
-        { facts: { code, outcome: 'admitted', remoteAddress: '127.0.0.1' } },
+        {
+          facts: {
+            ...{ code, outcome: 'admitted', remoteAddress: '127.0.0.1' },
+            subject: expect.stringMatching(/^CN=\w+$/) as unknown,
+            issuer: expect.stringMatching(/^CN=\w+$/) as unknown,
+          },
+        },
         { facts: { code, repeated: 9 } },
       ]);
       expect(log.lines.find(({ facts }) => facts['code'] === code)?.message).toMatch(

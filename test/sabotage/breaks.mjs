@@ -2723,10 +2723,26 @@ export const breaks = [
   {
     name: 'clientAuth: who is let in with a useless certificate is not told of',
     file: 'src/application/frontend.ts',
-    find: '      this.#tellOfUnauthorized(socket);\n',
+    find: '      this.#tellOfUnauthorized(socket, clientAuth);\n',
     replace: '',
     test: 'test/end-to-end/client-auth.test.ts',
     testName: 'comes in unauthorized, resumed too',
+  },
+  {
+    name: 'clientAuth: whose certificate node refuses is not in the log',
+    file: 'src/handshake/tls-servers.ts',
+    find: '    ...(isRequired ? { SNICallback: takePeerCertificate } : {}),\n',
+    replace: '    ...(isRequired ? { SNICallback: takePeerCertificate.bind(undefined) } : {}),\n',
+    test: 'test/end-to-end/client-auth.test.ts',
+    testName: 'whose certificate was refused is in the log',
+  },
+  {
+    name: 'clientAuth: a name in a refused certificate breaks the line of the log',
+    file: 'src/client-auth/client-certificate-error.ts',
+    find: "replace(/[\\p{C}\\p{Zl}\\p{Zp}]/gu, '?')",
+    replace: "replace(/[\\u0000]/gu, '?')",
+    test: 'test/end-to-end/client-auth.test.ts',
+    testName: 'whose certificate was refused is in the log',
   },
   {
     name: 'clientAuth: who was free to send no certificate is told of',
@@ -2957,8 +2973,8 @@ export const breaks = [
   {
     name: 'policies: why a client certificate is refused is not told',
     file: 'src/application/frontend.ts',
-    find: 'clientCertificateError(socket) ?? error',
-    replace: 'error',
+    find: 'this.#handshakeFailed(error, socket, this.#explained(socket, policy.clientAuth));',
+    replace: 'this.#handshakeFailed(error, socket);',
     test: 'test/end-to-end/client-auth.test.ts',
     testName: 'a client with one of another authority is kept out',
   },
