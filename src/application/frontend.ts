@@ -14,6 +14,7 @@ import {
 } from '../client-auth/client-certificate-error.js';
 import { peerCertificateOf } from '../handshake/peer-certificate.js';
 import type { Policies, Policy } from '../handshake/policies.js';
+import { printable } from '../handshake/printable-name.js';
 import { PolicyServers } from '../handshake/policy-servers.js';
 import { type HandshakeServers, TlsServers } from '../handshake/tls-servers.js';
 import type { Hsts } from '../http/hsts.js';
@@ -148,8 +149,7 @@ export class Frontend implements Interior {
     const { router, policies, isOwnCheck } = this.#options;
     router.secured(socket);
     if (policies.areSeveral && policies.for(serverNameOf(socket)) !== policy) {
-      // The name was changed after the first hello (RFC 8446 §4.1.2 forbids it), to get by its rules.
-      socket.destroy();
+      this.#turnAwayChanged(socket);
       return;
     }
     if (isOwnCheck(socket)) {
@@ -160,6 +160,17 @@ export class Frontend implements Interior {
     if (!this.#hasErrorListener) socket.on('error', ignore);
     if (policy.clientAuth === undefined) this.#forward(socket, guarded);
     else this.#admit(socket, policy.clientAuth, guarded);
+  }
+
+  /** The name was changed after the first hello (RFC 8446 §4.1.2 forbids it), to get by its rules. */
+  #turnAwayChanged(socket: TLSSocket): void {
+    const { reporter, router } = this.#options;
+    reporter.refused('SERVER_NAME_CHANGED', {
+      remoteAddress: router.remoteAddressOf(socket),
+      reason: 'the client changed the name after HelloRetryRequest, to one of another policy',
+      serverName: printable(serverNameOf(socket)),
+    });
+    socket.destroy();
   }
 
   /** Lets a client in that was asked for a certificate, as soon as it is known whether it may. */

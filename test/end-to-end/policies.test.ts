@@ -20,7 +20,9 @@ import {
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { memoryLog } from './support/log.js';
-import { http1Get, http2Session, portOf, tls, untilClosed } from './support/connections.js';
+import { until } from '../support/until.js';
+import { gone, http1Get, http2Session, portOf, tcp, tls, untilClosed } from './support/connections.js';
+import { retriedHandshake } from './support/retrying-client.js';
 
 const keep = closesAfterEach();
 let ca: TestCa;
@@ -326,6 +328,34 @@ describe('a policy', () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatchObject({ level: 'info', facts: { policy: 'default' } });
     expect(secure.metrics()).toContain('tlsmith_misdirected_requests_total{policy="default"} 3');
+  });
+});
+
+describe('a client that is asked for another hello by HelloRetryRequest', () => {
+  it.each([
+    ['strict.test', 'strict.test', 'completed'],
+    ['open.test', 'strict.test', 'SERVER_NAME_CHANGED'],
+    ['strict.test', 'open.test', 'SERVER_NAME_CHANGED'],
+    ['open.test', 'other.test', 'completed'],
+  ])('and asks for %s and then for %s: %s', async (first, second, result) => {
+    const log = memoryLog();
+    const { port, secure } = await serve((seen) => createHttpsServer({}, answering(seen)), {
+      logger: log.logger,
+    });
+    const reached: unknown[] = [];
+    secure.server.on('secureConnection', (socket: unknown) => reached.push(socket));
+    const socket = keep(await tcp(port));
+    await retriedHandshake(socket, [first, second]);
+    await until(
+      () => secure.metrics().includes(`tlsmith_handshakes_total{result="${result}"} 1`),
+      'the count',
+    );
+    const isChanged = result === 'SERVER_NAME_CHANGED';
+    expect(reached).toHaveLength(isChanged ? 0 : 1);
+    if (isChanged) await gone(socket);
+    expect(log.lines.filter(({ facts }) => facts['code'] === 'SERVER_NAME_CHANGED')).toMatchObject(
+      isChanged ? [{ level: 'warn', facts: { remoteAddress: '127.0.0.1', serverName: second } }] : [],
+    );
   });
 });
 

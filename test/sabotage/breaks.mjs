@@ -2875,6 +2875,22 @@ export const breaks = [
     testName: 'is nobody at b.test',
   },
   {
+    name: 'policies: a name that is changed after HelloRetryRequest gets by the rules',
+    file: 'src/application/frontend.ts',
+    find: 'if (policies.areSeveral && policies.for(serverNameOf(socket)) !== policy) {',
+    replace: 'if (policies.areSeveral && policies.for(serverNameOf(socket)) === undefined) {',
+    test: 'test/end-to-end/policies.test.ts',
+    testName: 'and asks for open.test and then for strict.test',
+  },
+  {
+    name: 'policies: a changed name is cut without a word',
+    file: 'src/application/frontend.ts',
+    find: '      this.#turnAwayChanged(socket);',
+    replace: '      socket.destroy();',
+    test: 'test/end-to-end/policies.test.ts',
+    testName: 'and asks for strict.test and then for open.test',
+  },
+  {
     name: 'policies: tlsOptions are handed out in spite of policies',
     file: 'src/server-core.ts',
     find: 'if (this.#policies.areSeveral || this.#policies.default.clientAuth !== undefined) {',
