@@ -33,8 +33,8 @@ const PRIVATE_ADDRESSES = new AddressList([
  * @throws {@link TlsmithError} `ACME_IDENTIFIER_REJECTED`, which no retry mends
  */
 export function assertOrderable(names: readonly string[], directoryUrl: string): void {
+  if (!isPublicAuthority(directoryUrl)) return;
   const { hostname } = new URL(directoryUrl);
-  if (!PUBLIC_AUTHORITIES.has(hostname)) return;
   const reasons = names.flatMap((name) => {
     const reason = privacyOf(name);
     return reason === undefined ? [] : [`${name} ${reason}`];
@@ -50,10 +50,19 @@ export function assertOrderable(names: readonly string[], directoryUrl: string):
   );
 }
 
+/** Whether an authority is known to validate on the public internet, on ports 443 and 80. */
+export function isPublicAuthority(directoryUrl: string): boolean {
+  return PUBLIC_AUTHORITIES.has(new URL(directoryUrl).hostname);
+}
+
+/** Whether an address is one of the public internet. */
+export function isPublicAddress(address: string): boolean {
+  return !PRIVATE_ADDRESSES.has(address);
+}
+
 /** Why nobody can own this name, as the end of a sentence; undefined for what may be public. */
 export function privacyOf(name: string): string | undefined {
-  if (isIP(name) !== 0)
-    return PRIVATE_ADDRESSES.has(name) ? 'is no address of the public internet' : undefined;
+  if (isIP(name) !== 0) return isPublicAddress(name) ? undefined : 'is no address of the public internet';
   const labels = name.split('.');
   const ending = labels.at(-1) ?? '';
   if (PRIVATE_ENDINGS.has(ending)) return `ends in .${ending}, which is nobody’s`;

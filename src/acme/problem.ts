@@ -206,7 +206,7 @@ function shortType(type: string): string {
 }
 
 /** A stranger's words, made safe for a log line. */
-function printable(value: unknown): string {
+export function printable(value: unknown): string {
   if (typeof value !== 'string') return '';
   const clean = value.replace(/[^\x20-\x7e\u00a0-\uffff]+/g, ' ').replace(KEY_AUTHORIZATION, '…');
   return clean.length > LONGEST_DETAIL ? `${clean.slice(0, LONGEST_DETAIL)}…` : clean;

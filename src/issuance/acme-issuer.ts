@@ -9,7 +9,7 @@ import { obtainCertificate } from '../acme/certificate-order.js';
 import { type ChallengeFailure, describeFailure } from '../acme/challenge-plan.js';
 import { type AcmeClient, isAccountMissing } from '../acme/client.js';
 import { OrderRecords } from '../acme/order-record.js';
-import { assertOrderable } from '../acme/private-name.js';
+import { assertOrderable, isPublicAddress, isPublicAuthority } from '../acme/private-name.js';
 import { chooseProfile, type ProfileWish } from '../acme/profile.js';
 import { dnsSolver } from '../acme/dns-solver.js';
 import type { DnsSolver } from '../acme/dns01.js';
@@ -20,6 +20,7 @@ import { knownOrderLimit, OrderBudget } from '../acme/order-budget.js';
 import { OrderHold } from '../acme/order-hold.js';
 import type { Wire } from '../acme/transport.js';
 import { unlessAborted } from '../acme/unless-aborted.js';
+import { withWhereabouts } from '../acme/whereabouts.js';
 import { isTlsmithError } from '../errors.js';
 import type { Credential, CredentialInput } from '../credential/credential.js';
 import type { Finding } from '../credential/findings.js';
@@ -128,8 +129,20 @@ class OrderingIssuer implements AcmeIssuer {
       // What is found now is used by the next attempt.
       if (isAccountMissing(error)) await this.#accounts.recover().catch(() => undefined);
       if (isTlsmithError(error)) await this.#hold.note(error);
-      throw error;
+      throw await this.#explained(error, request);
     }
+  }
+
+  /** Names on demand are strangers': what they lead to is only looked at where anybody could. */
+  #explained(error: unknown, { previous, signal }: IssueRequest): Promise<unknown> {
+    const { host, directoryUrl } = this.#options;
+    const isPublic = isPublicAuthority(directoryUrl);
+    return withWhereabouts(error, {
+      listeners: host.listeners(),
+      mayMeet: (address) => !isPublic || isPublicAddress(address),
+      fingerprint256: previous && new X509Certificate(previous.cert).fingerprint256,
+      signal,
+    });
   }
 
   async revoke({ cert, names }: Credential, signal: AbortSignal): Promise<void> {

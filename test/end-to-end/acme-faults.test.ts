@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createServer as createTlsServer } from 'node:tls';
 import { type AcmeOptions, memoryStorage, type SecureServerOptions, type Storage } from '../../src/index.js';
 import { testCa } from '../support/certificates.js';
+import { askOnly, startDnsServer } from '../support/dns-server.js';
 import type { Pebble } from '../support/pebble.js';
 import type { PebbleFront } from '../support/pebble-front.js';
 import { until } from '../support/until.js';
@@ -344,6 +345,29 @@ describe('A validator', () => {
     expect(failed).toMatchObject([{ error: { code: 'ACME_CONNECTION', names: [name] } }]);
     expect(failed[0]?.error.message).toMatch(/by tls-alpn-01: .*; .* by http-01: /);
     expect(paths('/order-plz')).toBe(2);
+  });
+
+  it('that finds no port open is helped by where the name leads and where this server listens', async () => {
+    const name = newName();
+    const dns = await startDnsServer({ [name]: { a: ['127.0.0.1'], aaaa: ['2001:db8::7'] } });
+    const askAgain = askOnly(dns);
+    try {
+      const { secure } = acmeServer({
+        ...{ pebble, keep },
+        options: { domains: name, directoryUrl: front.directoryUrl },
+      });
+      await secure.listen({ port: 0, host: HOST });
+      const { error } = await nextFailure({ secure });
+      const { port = 0 } = secure.status().listeners[0] ?? {};
+      expect(error.code).toBe('ACME_CONNECTION');
+      expect(error.message).toContain(`${name} leads to A 127.0.0.1 and AAAA 2001:db8::7.`);
+      expect(error.message).toContain(`It listens for tls-alpn-01 at ${HOST}:${port}.`);
+      expect(error.hint).toContain(`port 443: it must lead to port ${port} of this server`);
+      expect(secure.status().certificates[0]?.lastError?.message).toBe(error.message);
+    } finally {
+      askAgain();
+      await dns.stop();
+    }
   });
 
   it('that meets another TLS server says that something is in between', async () => {
