@@ -4172,6 +4172,8 @@ export const breaks = [
     replace: '',
     test: 'test/files/mounts.test.ts',
     testName: 'keep no modes',
+  },
+  {
     name: 'a failed challenge: the authority is quoted, and nothing is looked at from here',
     file: 'src/issuance/acme-issuer.ts',
     find: 'throw await this.#explained(error, request);',
