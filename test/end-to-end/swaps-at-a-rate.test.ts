@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { type CertificateSource, createSecureServer, directory, filePair } from '../../src/index.js';
-import { type SwappedPair, SWAPPINGS } from '../sources/support/pair-swaps.js';
+import { asDirectory, FOLDER_SWAPPINGS, type SwappedPair, SWAPPINGS } from '../sources/support/pair-swaps.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
@@ -104,15 +104,12 @@ function requests(port: number): { readonly outcome: Outcome; stop(): Promise<vo
 }
 
 const SOURCES: Readonly<Record<string, (pair: SwappedPair, folder: string) => CertificateSource>> = {
-  'a file pair': ({ certFile, keyFile }) => filePair({ certFile, keyFile }),
-  'a directory': (_, folder) => directory(folder),
+  'a file pair': ({ replace: _, ...files }) => filePair(files),
+  'a directory': (pair, folder) => directory(asDirectory(pair, folder)),
 };
 
 describe.each(Object.keys(SOURCES))('%s under 200 requests per second', (kind) => {
-  // A directory looks into folders, not behind links to folders of releases.
-  const swappings = Object.keys(SWAPPINGS).filter(
-    (name) => kind === 'a file pair' || !name.includes('deployed'),
-  );
+  const swappings = kind === 'a file pair' ? Object.keys(SWAPPINGS) : FOLDER_SWAPPINGS;
 
   it.each(swappings)('fails none when its files are %s', async (name) => {
     await withTemporaryFolder(async ({ path: folder }) => {

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { type SwappedPair, SWAPPINGS } from '../sources/support/pair-swaps.js';
+import { asDirectory, FOLDER_SWAPPINGS, type SwappedPair, SWAPPINGS } from '../sources/support/pair-swaps.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
@@ -56,14 +56,12 @@ async function serialShown(port: number): Promise<string> {
 }
 
 const SOURCES: Readonly<Record<string, (pair: SwappedPair, folder: string) => object>> = {
-  'a file pair': ({ certFile, keyFile }) => ({ files: { certFile, keyFile } }),
-  'a directory': (_, folder) => ({ folder }),
+  'a file pair': ({ replace: _, ...files }) => ({ files }),
+  'a directory': (pair, folder) => ({ folder: asDirectory(pair, folder) }),
 };
 
 (mayRefuse ? describe : describe.skip).each(Object.keys(SOURCES))('where nobody is notified, %s', (kind) => {
-  const swappings = Object.keys(SWAPPINGS).filter(
-    (name) => kind === 'a file pair' || !name.includes('deployed'),
-  );
+  const swappings = kind === 'a file pair' ? Object.keys(SWAPPINGS) : FOLDER_SWAPPINGS;
 
   it.each(swappings)('is served anew when its files are %s', async (name) => {
     await withTemporaryFolder(async ({ path: folder }) => {

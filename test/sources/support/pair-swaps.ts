@@ -1,13 +1,16 @@
 // The ways in which programs and people replace a pair of files on a disk, done as they do it.
+import { execFile } from 'node:child_process';
+import { createPrivateKey, randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { DirectoryOptions } from '../../../src/sources/directory.js';
+import type { FilePairOptions } from '../../../src/sources/file-pair.js';
 import type { TestPair } from '../../support/certificates.js';
 
 /** Files that a program has put into a folder, and how it replaces them. */
-export interface SwappedPair {
-  readonly certFile: string;
-  readonly keyFile: string;
+export interface SwappedPair extends FilePairOptions {
   /** Puts another pair in the place of the one there. */
   readonly replace: (pair: TestPair) => Promise<void>;
 }
@@ -38,7 +41,25 @@ export const SWAPPINGS: Readonly<Record<string, Swapping>> = {
   'relinked by certbot': certbot,
   'swapped by Kubernetes': kubernetes,
   'deployed behind a link to the folder': release,
+  'renamed over, with a chain of its own': ownChain,
+  'encrypted, each time with another passphrase in a file': encrypted,
+  'replaced as PKCS#12': pkcs12,
 };
+
+/** Those of them that a folder of pairs serves as well. */
+export const FOLDER_SWAPPINGS: readonly string[] = Object.keys(SWAPPINGS).filter(
+  (name) => !name.includes('PKCS#12'),
+);
+
+/** How to serve such files by `directory()`: a deployment is given by its link. */
+export function asDirectory(
+  { certFile = '', passphraseFile }: SwappedPair,
+  folder: string,
+): DirectoryOptions {
+  const own = dirname(certFile);
+  const path = basename(own) === 'current' ? own : folder;
+  return passphraseFile === undefined ? { path } : { path, passphraseFile };
+}
 
 function plain(
   replace: (files: { certFile: string; keyFile: string }, pair: TestPair) => Promise<void>,
@@ -113,4 +134,44 @@ async function release(folder: string, first: TestPair): Promise<SwappedPair> {
   };
   await replace(first);
   return { certFile: join(current, 'pair.crt'), keyFile: join(current, 'pair.key'), replace };
+}
+
+async function renameOver(contents: Readonly<Record<string, string>>): Promise<void> {
+  for (const [path, text] of Object.entries(contents)) await writeFile(`${path}.new`, text, { mode: 0o600 });
+  for (const path of Object.keys(contents)) await rename(`${path}.new`, path);
+}
+
+/** The leaf alone, its chain in another file, and both replaced. */
+async function ownChain(folder: string, first: TestPair): Promise<SwappedPair> {
+  const paths = ['pair.crt', 'pair.chain.pem', 'pair.key'].map((name) => join(folder, name));
+  const [certFile = '', chainFile = '', keyFile = ''] = paths;
+  const replace = ({ leaf, chain, key }: TestPair): Promise<void> =>
+    renameOver({ [certFile]: leaf, [chainFile]: chain, [keyFile]: key });
+  await replace(first);
+  return { certFile, chainFile, keyFile, replace };
+}
+
+async function encrypted(folder: string, first: TestPair): Promise<SwappedPair> {
+  const paths = ['pair.crt', 'pair.key', 'passphrase'].map((name) => join(folder, name));
+  const [certFile = '', keyFile = '', passphraseFile = ''] = paths;
+  const replace = async ({ cert, key }: TestPair): Promise<void> => {
+    const passphrase = randomBytes(16).toString('hex');
+    const format = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase } as const;
+    const text = createPrivateKey(key).export(format).toString();
+    await renameOver({ [passphraseFile]: `${passphrase}\n`, [keyFile]: text, [certFile]: cert });
+  };
+  await replace(first);
+  return { certFile, keyFile, passphraseFile, replace };
+}
+
+async function pkcs12(folder: string, first: TestPair): Promise<SwappedPair> {
+  const pfxFile = join(folder, 'pair.pfx');
+  const replace = async (pair: TestPair): Promise<void> => {
+    const { certFile, keyFile } = await pair.writeTo(join(folder, 'source'), 'pair');
+    const args = ['pkcs12', '-export', '-inkey', keyFile, '-in', certFile, '-passout', 'pass:secret'];
+    await promisify(execFile)('openssl', [...args, '-out', `${pfxFile}.new`]);
+    await rename(`${pfxFile}.new`, pfxFile);
+  };
+  await replace(first);
+  return { pfxFile, passphrase: 'secret', replace };
 }

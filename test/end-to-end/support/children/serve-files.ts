@@ -3,13 +3,17 @@
 import {
   createSecureServer,
   directory,
+  type DirectoryOptions,
   filePair,
   type FilePairOptions,
   type Finding,
 } from '../../../../src/index.js';
 import { say, serveWhileInputLasts } from '../child-serving.js';
 
-const { folder, files } = JSON.parse(process.argv[2] ?? '{}') as { folder?: string; files?: FilePairOptions };
+const { folder, files } = JSON.parse(process.argv[2] ?? '{}') as {
+  folder?: DirectoryOptions | string;
+  files?: FilePairOptions;
+};
 const secure = createSecureServer(
   { sources: folder === undefined ? filePair(files ?? {}) : directory(folder), logger: false },
   (_: unknown, response: { end(text: string): void }) => {
