@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock.js';
 import { codeOf, messageOf, TlsmithError } from '../errors.js';
 
@@ -12,7 +13,7 @@ const TIMEOUT_MS = 30_000;
 const LARGEST_BODY = 512 * 1024;
 const MOST_CONNECTIONS = 20;
 /** Shorter than any server keeps a connection: a request on one that is just being closed would be lost. */
-const IDLE_MS = 4_000;
+const IDLE_MS = 3_000;
 const USER_AGENT = 'tlsmith';
 const TRUST_FAULTS =
   /^(?:CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_CERT_|INVALID_CA|HOSTNAME_MISMATCH)/;
@@ -60,6 +61,8 @@ export class Transport implements Wire {
   readonly #clock: Clock;
   readonly #agent: Agent;
   readonly #isOwnAgent: boolean;
+  /** Since when a connection is idle, by `performance.now()`. */
+  readonly #idleSince = new WeakMap<Duplex, number>();
 
   constructor({ clock, ca, agent }: TransportOptions) {
     this.#clock = clock;
@@ -72,6 +75,9 @@ export class Transport implements Wire {
         timeout: IDLE_MS,
         ...(ca === undefined ? {} : { ca }),
       });
+    if (this.#isOwnAgent) {
+      this.#agent.on('free', (socket: Duplex) => this.#idleSince.set(socket, performance.now()));
+    }
   }
 
   /**
@@ -100,7 +106,16 @@ export class Transport implements Wire {
     if (this.#isOwnAgent) this.#agent.destroy();
   }
 
+  /** A process that was stopped, or that is busy, finds its connections closed by the other side, and has not heard of it yet. */
+  #dropStale(): void {
+    const longAgo = performance.now() - IDLE_MS;
+    for (const socket of Object.values(this.#agent.freeSockets).flat()) {
+      if (socket !== undefined && (this.#idleSince.get(socket) ?? Infinity) < longAgo) socket.destroy();
+    }
+  }
+
   async #exchange({ url, method, body }: TransportRequest, signal: AbortSignal): Promise<WireResponse> {
+    this.#dropStale();
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const sent = httpsRequest(url, { method, agent: this.#agent, signal, headers: headersFor(body) });
       sent.once('response', resolve);

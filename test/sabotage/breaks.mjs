@@ -2028,6 +2028,14 @@ export const breaks = [
     testName: 'that never decides a validation',
   },
   {
+    name: 'ACME: a request goes out on a connection that was closed meanwhile',
+    file: 'src/acme/transport.ts',
+    find: '    this.#dropStale();\n',
+    replace: '',
+    test: 'test/acme/transport.test.ts',
+    testName: 'does not send its next request on a connection that was closed',
+  },
+  {
     name: 'ACME: a request has no limit',
     file: 'src/acme/transport.ts',
     find: 'limit.abort(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`));',
