@@ -87,11 +87,8 @@ function decode(input: string | Uint8Array, origin: Origin): string {
   }
   if (isDer(bytes)) throw binary(origin);
   if (isUtf16(bytes)) throw wideText(origin);
-  return bytes
-    .toString('utf8')
-    .replace(/^\uFEFF/, '')
-    .replaceAll('\r\n', '\n')
-    .replaceAll('\r', '\n');
+  // A byte order mark is text in front of the first block.
+  return bytes.toString('utf8').replaceAll('\r\n', '\n').replaceAll('\r', '\n');
 }
 
 /** A SEQUENCE of some length, or a short one that is exactly as long as it says (an Ed25519 key). */

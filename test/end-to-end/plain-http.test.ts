@@ -151,6 +151,13 @@ describe('plain HTTP on the TLS port', () => {
       expect((await exchange(port, text)).toString()).not.toContain('app:');
     }
   });
+  it('is answered with 15 KiB of headers, and closed with more than 16', async () => {
+    const { port } = await serving();
+    const request = (length: number) =>
+      get('/').replace('\r\n\r\n', `\r\nx-long: ${'x'.repeat(length)}\r\n\r\n`);
+    expect((await plain(port, request(15_000))).status).toBe(400);
+    expect(await exchange(port, request(17_000))).toHaveLength(0);
+  });
   it('with an upgrade is closed', async () => {
     const { port } = await serving();
     const upgrade = 'GET / HTTP/1.1\r\nhost: a.test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n';

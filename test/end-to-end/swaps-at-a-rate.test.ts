@@ -4,7 +4,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { type CertificateSource, createSecureServer, directory, filePair } from '../../src/index.js';
-import { asDirectory, FOLDER_SWAPPINGS, type SwappedPair, SWAPPINGS } from '../sources/support/pair-swaps.js';
+import {
+  asDirectory,
+  asFilePair,
+  FOLDER_SWAPPINGS,
+  type SwappedPair,
+  SWAPPINGS,
+} from '../sources/support/pair-swaps.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
@@ -104,7 +110,7 @@ function requests(port: number): { readonly outcome: Outcome; stop(): Promise<vo
 }
 
 const SOURCES: Readonly<Record<string, (pair: SwappedPair, folder: string) => CertificateSource>> = {
-  'a file pair': ({ replace: _, ...files }) => filePair(files),
+  'a file pair': (pair) => filePair(asFilePair(pair)),
   'a directory': (pair, folder) => directory(asDirectory(pair, folder)),
 };
 

@@ -3,7 +3,13 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { asDirectory, FOLDER_SWAPPINGS, type SwappedPair, SWAPPINGS } from '../sources/support/pair-swaps.js';
+import {
+  asDirectory,
+  asFilePair,
+  FOLDER_SWAPPINGS,
+  type SwappedPair,
+  SWAPPINGS,
+} from '../sources/support/pair-swaps.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
 import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
@@ -56,7 +62,7 @@ async function serialShown(port: number): Promise<string> {
 }
 
 const SOURCES: Readonly<Record<string, (pair: SwappedPair, folder: string) => object>> = {
-  'a file pair': ({ replace: _, ...files }) => ({ files }),
+  'a file pair': (pair) => ({ files: asFilePair(pair) }),
   'a directory': (pair, folder) => ({ folder: asDirectory(pair, folder) }),
 };
 

@@ -51,6 +51,13 @@ export const FOLDER_SWAPPINGS: readonly string[] = Object.keys(SWAPPINGS).filter
   (name) => !name.includes('PKCS#12'),
 );
 
+/** How to serve such files by `filePair()`. */
+export function asFilePair(pair: SwappedPair): FilePairOptions {
+  const options: Partial<SwappedPair> = { ...pair };
+  delete (options as { replace?: unknown }).replace;
+  return options;
+}
+
 /** How to serve such files by `directory()`: a deployment is given by its link. */
 export function asDirectory(
   { certFile = '', passphraseFile }: SwappedPair,
