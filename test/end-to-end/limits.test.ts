@@ -100,6 +100,24 @@ describe('handshakes that are begun and left', () => {
     await until(() => log.lines.some(({ facts }) => facts['code'] === 'HANDSHAKE_TIMEOUT'), 'the log line');
   });
 
+  it('are cut at the deadline of the handshake also when they drip on after the hello', async () => {
+    const sources = pemPair(await ca.issue({ names: ['a.test'] }));
+    const options = { sources, logger: log.logger, handshakeTimeoutMs: 1_000 };
+    const impatient = keep(createSecureServer(options, () => undefined));
+    await impatient.listen({ port: 0, host: '127.0.0.1' });
+    const client = keep(await tcp(portOf(impatient.server)));
+    client.setNoDelay(true);
+    client.write(await captureClientHello({ servername: 'a.test' }));
+    await once(client, 'data');
+    client.resume();
+    // A record of 16 KiB, whose bytes come one by one for much longer than the deadline.
+    client.write(Buffer.from([23, 3, 3, 64, 0]));
+    const drip = setInterval(() => client.write('x'), 20);
+    await gone(client);
+    clearInterval(drip);
+    await until(() => log.lines.some(({ facts }) => facts['code'] === 'HANDSHAKE_TIMEOUT'), 'the log line');
+  });
+
   it('are cut at the deadline of plain HTTP, however slowly it drips', async () => {
     const [client, socket] = await connection();
     client.write('GET / HTTP/1.1\r\nhost: a.test\r\n');

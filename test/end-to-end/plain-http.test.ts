@@ -145,6 +145,26 @@ describe('plain HTTP on the TLS port', () => {
     while (!socket.closed) await clock.advance(1_000);
     await closed;
   });
+  it.each(['explain', 'redirect'] as const)(
+    'with a header of more than 16 KiB is closed, with %s too, and what comes next is answered',
+    async (plainHttp) => {
+      const log = memoryLog();
+      const seen: unknown[] = [];
+      const { port } = await serving({ plainHttp, logger: log.logger }, (request, response) => {
+        seen.push(request.url);
+        response.end();
+      });
+      for (const header of [`x: ${'x'.repeat(20_000)}`, 'yyyyyyyy: yyyyyyyy\r\n'.repeat(2_000)]) {
+        const answer = (
+          await exchange(port, `GET / HTTP/1.1\r\nhost: a.test\r\n${header}\r\n\r\n`)
+        ).toString();
+        expect(answer).toBe('');
+      }
+      expect((await plain(port, get('/'))).status).toBe(plainHttp === 'explain' ? 400 : 308);
+      expect(seen).toEqual([]);
+      expect(log.lines.map(({ facts }) => facts['code'])).toContain('TLS_PLAIN_HTTP_ON_TLS_PORT');
+    },
+  );
   it('that is no HTTP after all is closed', async () => {
     const { port } = await serving();
     for (const text of ['EHLO mail.test\r\n\r\n', 'hello\r\n\r\n', 'GET / HTTP/9.9\r\n\r\n']) {

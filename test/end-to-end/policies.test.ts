@@ -241,6 +241,58 @@ describe('over HTTP/2', () => {
     expect(seen).toHaveLength(2);
   });
 
+  it('a connection without a server name has the default rules, and its streams for others are answered 421', async () => {
+    const { port, seen } = await serve(app);
+    const unchecked = { checkServerIdentity: () => undefined };
+    const session = keep(await http2Session(port, { servername: '', ca: ca.rootPem, ...unchecked }));
+    const statusOf = async (authority: string): Promise<unknown> => {
+      const stream = session.request({ ':path': '/', ':authority': authority });
+      const [headers] = (await once(stream, 'response')) as [OutgoingHttpHeaders];
+      stream.resume();
+      return headers[':status'];
+    };
+    for (const [authority, status] of [
+      ['open.test', 200],
+      ['strict.test', 421],
+      ['y.b.test', 421],
+      ['127.0.0.1', 200],
+    ] as const)
+      expect(await statusOf(authority)).toBe(status);
+    expect(seen).toHaveLength(2);
+  });
+
+  it('CONNECT for another policy is answered 421, with a protocol (RFC 8441) and without, and one for its own is not', async () => {
+    const streams: unknown[] = [];
+    const { port } = await serve(() => {
+      const server = createHttp2Server({ allowHTTP1: true, settings: { enableConnectProtocol: true } });
+      // Without it, node answers CONNECT with 405 by itself.
+      server.on('connect', () => undefined);
+      server.on('stream', (stream: ServerHttp2Stream, headers: OutgoingHttpHeaders) => {
+        streams.push([headers[':method'], headers[':authority'], headers[':protocol']]);
+        stream.respond({ ':status': 200 }, { endStream: true });
+      });
+      return server;
+    });
+    const session = keep(await http2Session(port, { servername: 'open.test', ca: ca.rootPem }));
+    await until(() => session.remoteSettings.enableConnectProtocol === true, 'the settings');
+    const statusOf = async (headers: OutgoingHttpHeaders): Promise<unknown> => {
+      const stream = session.request({ ':method': 'CONNECT', ...headers }, { endStream: false });
+      const [answer] = (await once(stream, 'response')) as [OutgoingHttpHeaders];
+      stream.resume().end();
+      return answer[':status'];
+    };
+    const websocket = { ':protocol': 'websocket', ':path': '/', ':scheme': 'https' };
+    expect(await statusOf({ ':authority': 'strict.test:443' })).toBe(421);
+    expect(await statusOf({ ':authority': 'strict.test', ...websocket })).toBe(421);
+    expect(streams).toEqual([]);
+    expect(await statusOf({ ':authority': 'open.test:443' })).toBe(200);
+    expect(await statusOf({ ':authority': 'open.test', ...websocket })).toBe(200);
+    expect(streams).toEqual([
+      ['CONNECT', 'open.test:443', undefined],
+      ['CONNECT', 'open.test', 'websocket'],
+    ]);
+  });
+
   it('a stream that its client resets while it is answered 421 ends nothing else', async () => {
     const { port, secure } = await serve(app);
     const session = keep(await http2Session(port, { servername: 'open.test', ca: ca.rootPem }));

@@ -221,6 +221,23 @@ describe('a listed proxy', () => {
     expect(logged('PROXY_HEADER_TIMEOUT', before)).toMatchObject({ remoteAddress: '127.0.0.1' });
   });
 
+  it('that sends its header byte by byte gets no more time than that', async () => {
+    const before = log.lines.length;
+    const { server } = keep(await listening({ proxyProtocol: { from: ['127.0.0.1'] } }));
+    const accepted = once(server, 'connection') as Promise<[Socket]>;
+    const client = keep(await tcp(portOf(server)));
+    const [socket] = await accepted;
+    const STEPS = 10;
+    for (let at = 0; at < STEPS; at += 1) {
+      expect(socket.destroyed).toBe(false);
+      client.write(LINE.charAt(at));
+      await until(() => socket.bytesRead === at + 1, 'the byte');
+      await clock.advance(PROXY_HEADER_TIMEOUT_MS / STEPS);
+    }
+    await gone(client);
+    expect(logged('PROXY_HEADER_TIMEOUT', before)).toMatchObject({ remoteAddress: '127.0.0.1' });
+  });
+
   it('that leaves in the middle leaves nothing behind', async () => {
     const timers = clock.pendingTimers;
     const client = await begun(port, LINE.slice(0, 20));

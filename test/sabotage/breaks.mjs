@@ -2753,6 +2753,22 @@ export const breaks = [
     testName: 'whose certificate was refused is in the log',
   },
   {
+    name: 'plain HTTP on the TLS port may have a header of any size',
+    file: 'src/http/plain-http.ts',
+    find: 'maxHeaderSize: LARGEST_HEADER',
+    replace: 'maxHeaderSize: 64 * LARGEST_HEADER',
+    test: 'test/end-to-end/plain-http.test.ts',
+    testName: 'with a header of more than 16 KiB is closed',
+  },
+  {
+    name: 'a proxy that has begun its header may take all the time in the world',
+    file: 'src/admission/proxy-phase.ts',
+    find: "    if (header.kind === 'incomplete') return;",
+    replace: "    if (header.kind === 'incomplete') return clock.clearTimeout(deadline);",
+    test: 'test/end-to-end/proxy-protocol.test.ts',
+    testName: 'byte by byte gets no more time',
+  },
+  {
     name: 'clientAuth: who was free to send no certificate is told of',
     file: 'src/application/frontend.ts',
     find: " || error.code === 'CLIENT_CERT_MISSING'",
