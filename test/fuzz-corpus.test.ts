@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readProxyHeader } from '../src/admission/proxy-header.js';
 import { createCredential } from '../src/credential/credential.js';
+import { normalizeConfiguredName, normalizeServerName } from '../src/credential/server-name.js';
 import { examine } from '../src/diagnosis/inspect.js';
 import { isTlsmithError } from '../src/errors.js';
 import { ClientHelloReader, type ClientHelloResult, wholeHello } from '../src/handshake/client-hello.js';
@@ -65,6 +66,12 @@ describe('Of the corpus', () => {
   it.each(corpus('proxy-header'))('the PROXY header "%s" is read or refused', (name, bytes) => {
     const { kind } = readProxyHeader(bytes);
     expect(kind === 'header').toBe(VALID.test(name));
+  });
+
+  it.each(corpus('names'))('the name "%s": as it is sent, and as it is configured', (name, bytes) => {
+    const become = [normalizeServerName(bytes.toString('latin1')), normalizeConfiguredName(bytes.toString())];
+    const shown = become.map((own = 'none') => (own.length > 60 ? `${own.slice(0, 60)}…` : own));
+    expect(name.split(' -> ')[1]).toBe(shown.join(' | '));
   });
 
   it.each(corpus('plain-http'))('"%s" is plain text and no hello', (_, bytes) => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What the corpus has inputs for. */
-export type CorpusKind = 'certificates' | 'client-hello' | 'plain-http' | 'proxy-header';
+export type CorpusKind = 'certificates' | 'client-hello' | 'names' | 'plain-http' | 'proxy-header';
 
 /** Each input with the line that says what it is. */
 export function corpus(kind: CorpusKind): (readonly [name: string, bytes: Buffer])[] {
