@@ -7,6 +7,7 @@ import { readPairFile } from '../files/read-pair-file.js';
 import type { ClientTrust } from '../handshake/policies.js';
 import type { CertificateInput, ClientAuthSettings } from './client-auth-options.js';
 import { systemAuthorities } from './system-authorities.js';
+import { termsOf, type TrustTerm } from './trust-terms.js';
 
 // Node reads the first list of a PEM text and passes over the others, so they are given one by one.
 const CRL = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g;
@@ -17,19 +18,25 @@ const SEQUENCE = 0x30;
  * @throws {@link TlsmithError} for a file that cannot be read, or holds no certificate or no list, or a damaged one, and
  * for the authorities of a system that cannot be read
  */
-export async function readTrust(settings: ClientAuthSettings): Promise<ClientTrust> {
+export async function readTrust(settings: ClientAuthSettings): Promise<ReadTrust> {
   const { ca, trustsSystem, caFiles, crl, crlFiles } = settings;
   const [authorities, lists] = await Promise.all([
     Promise.all(caFiles.map((path) => readFile(path, 'Client CA file'))),
     Promise.all(crlFiles.map((path) => readFile(path, 'CRL file'))),
   ]);
+  const own = [...inline(ca, '`clientAuth.ca`'), ...authorities].flatMap(certificatesIn);
+  const read = [...inline(crl, '`clientAuth.crl`'), ...lists].flatMap(listsIn);
   return {
-    ca: [
-      ...[...inline(ca, '`clientAuth.ca`'), ...authorities].flatMap(certificatesIn),
-      ...(trustsSystem ? systemAuthorities() : []),
-    ],
-    crl: [...inline(crl, '`clientAuth.crl`'), ...lists].flatMap(listsIn),
+    trust: { ca: [...own, ...(trustsSystem ? systemAuthorities() : [])], crl: read },
+    // Whoever looks after the system sees to its authorities; they come and go by the dozen.
+    terms: termsOf(own, read),
   };
+}
+
+/** What was read, and until when it is good. */
+export interface ReadTrust {
+  readonly trust: ClientTrust;
+  readonly terms: readonly TrustTerm[];
 }
 
 interface Material {

@@ -8,9 +8,11 @@ import type { Finding } from '../credential/findings.js';
 import { isTlsmithError, messageOf } from '../errors.js';
 import { fileSignature } from '../files/file-signature.js';
 import { FolderWatch } from '../files/folder-watch.js';
+import { unwatchableFiles } from '../files/unwatchable-files.js';
 import type { ClientTrust } from '../handshake/policies.js';
 import type { ClientAuthSettings } from './client-auth-options.js';
 import { readTrust } from './trust-material.js';
+import { TrustTermWatch } from './trust-term-watch.js';
 
 const POLL_MS = 1_000;
 
@@ -31,6 +33,7 @@ export class TrustPool {
   readonly #options: TrustPoolOptions;
   readonly #files: readonly string[];
   readonly #watch: FolderWatch;
+  readonly #terms: TrustTermWatch;
   #trust: ClientTrust | undefined;
   /** The signatures of the files as last read; undefined: to be read again whatever they are. */
   #seen: string | undefined;
@@ -43,6 +46,7 @@ export class TrustPool {
     this.#options = options;
     const { caFiles, crlFiles } = options.settings;
     this.#files = [...caFiles, ...crlFiles].map((path) => resolve(path));
+    this.#terms = new TrustTermWatch(options.clock, options.origin, options);
     this.#watch = new FolderWatch({
       clock: options.clock,
       folders: () => new Set(this.#files.map((path) => dirname(path))),
@@ -53,7 +57,10 @@ export class TrustPool {
 
   /** Reads all; rejects when something cannot be used. */
   async start(): Promise<void> {
-    await this.#inTurn(async () => this.#readAgain(await this.#signatures()));
+    await this.#inTurn(async () => {
+      await this.#readAgain(await this.#signatures());
+      for (const finding of await unwatchableFiles(this.#files)) this.#options.report(finding);
+    });
     if (this.#files.length > 0 && !this.#isClosed) this.#watch.start();
   }
 
@@ -72,6 +79,7 @@ export class TrustPool {
   /** Leaves nothing running. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#terms.close();
     await this.#watch.close();
     await this.#lastTurn;
   }
@@ -102,11 +110,12 @@ export class TrustPool {
   }
 
   async #readAgain(signatures: string): Promise<void> {
-    const trust = await readTrust(this.#options.settings);
+    const { trust, terms } = await readTrust(this.#options.settings);
     if (this.#isClosed) return;
     this.#seen = signatures;
     if (this.#fault !== undefined) this.#options.resolved('RELOAD_REJECTED');
     this.#fault = undefined;
+    this.#terms.watch(terms);
     if (isSame(trust, this.#trust)) return;
     this.#trust = trust;
     this.#options.adopt(trust);

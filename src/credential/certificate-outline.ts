@@ -127,8 +127,8 @@ function addressOf(octets: Uint8Array): string | undefined {
   return normalizeIpAddress(groups.join(':'));
 }
 
-/** UTCTime as YYMMDDHHMMSSZ, GeneralizedTime with four digits of the year (RFC 5280 §4.1.2.5). */
-function instantIn(validity: DerCursor): number {
+/** The next element, a time: UTCTime as YYMMDDHHMMSSZ, GeneralizedTime with four digits of the year (RFC 5280 §4.1.2.5). */
+export function instantIn(validity: DerCursor): number {
   const isShort = validity.tag === TAG.utcTime;
   const text = validity.enter(isShort ? TAG.utcTime : TAG.generalizedTime).text();
   const digits = isShort ? `${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}` : text;

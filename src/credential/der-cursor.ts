@@ -13,6 +13,7 @@ export const TAG = {
   utcTime: 0x17,
   generalizedTime: 0x18,
   sequence: 0x30,
+  set: 0x31,
 } as const;
 
 /** The tag that a schema writes as `[number]`; with `isConstructed` for one that holds further elements. */
@@ -21,8 +22,8 @@ export function contextTag(number: number, kind: 'primitive' | 'constructed'): n
 }
 
 const LONG_LENGTH = 0x80;
-/** Lengths of up to 64 KiB are read; no certificate is larger. */
-const MOST_LENGTH_BYTES = 2;
+/** Certificates are smaller than 64 KiB; revocation lists may have megabytes. */
+const MOST_LENGTH_BYTES = 4;
 
 /** Some elements one after the other. Whatever stands there instead of what is asked for is an error. */
 export class DerCursor {

@@ -16,8 +16,8 @@ describe('a cursor over DER', () => {
     cursor.assertEnd();
   });
 
-  it('reads lengths of one and two bytes', () => {
-    for (const length of [0, 127, 128, 255, 256, 65_535]) {
+  it('reads lengths of one byte and more', () => {
+    for (const length of [0, 127, 128, 255, 256, 65_535, 65_536]) {
       const cursor = new DerCursor(octetString(Buffer.alloc(length)));
       expect(cursor.enter(TAG.octetString).length).toBe(length);
     }
@@ -29,7 +29,7 @@ describe('a cursor over DER', () => {
     ['no length', [0x30]],
     ['half a length', [0x30, 0x82, 0x01]],
     ['a length that is indefinite', [0x30, 0x80, 0x00, 0x00]],
-    ['a length of more than two bytes', [0x30, 0x84, 0x00, 0x00, 0x00, 0x00]],
+    ['a length of more than four bytes', [0x30, 0x85, 0x00, 0x00, 0x00, 0x00, 0x00]],
     ['more than there is', [0x30, 0x02, 0x00]],
   ])('refuses %s', (_, bytes) => {
     expect(() => new DerCursor(Buffer.from(bytes)).enter(TAG.sequence)).toThrow(RangeError);

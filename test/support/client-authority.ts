@@ -38,19 +38,28 @@ export interface ClientPair {
   readonly key: string;
 }
 
+/** When a list was made, two days ago by default, and until when it is good. */
+export interface ListValidity {
+  readonly thisUpdate?: number;
+  readonly nextUpdate: number;
+}
+
 /** An authority without intermediates, unless they are asked for. */
 export interface ClientAuthority {
   readonly pem: string;
   issue(request: ClientRequest): Promise<ClientPair>;
   /** A list of these serial numbers, valid for a day unless said otherwise. */
-  revocationList(serials: readonly string[], validity?: { readonly nextUpdate: number }): string;
+  revocationList(serials: readonly string[], validity?: ListValidity): string;
 }
 
-/** Makes one. */
-export async function clientAuthority(name: string): Promise<ClientAuthority> {
+/** Makes one, valid for 80 days unless said otherwise. */
+export async function clientAuthority(
+  name: string,
+  validity: { readonly notBefore?: number; readonly notAfter?: number } = {},
+): Promise<ClientAuthority> {
   const key = await newTestKey('ecdsa-p256');
   return {
-    pem: certificate({ subject: name, issuer: name, isAuthority: true }, key, key),
+    pem: certificate({ subject: name, issuer: name, isAuthority: true, ...validity }, key, key),
     async issue(request) {
       const { names, keyType = 'ecdsa-p256', intermediates = 0 } = request;
       let issuer = { name, key };
@@ -70,7 +79,7 @@ export async function clientAuthority(name: string): Promise<ClientAuthority> {
       );
       return { cert: [leaf, ...chain].join(''), key: privateKeyPem(own, { format: 'pkcs8' }) };
     },
-    revocationList: (serials, { nextUpdate } = { nextUpdate: Date.now() + DAY_MS }) => {
+    revocationList: (serials, { thisUpdate, nextUpdate } = { nextUpdate: Date.now() + DAY_MS }) => {
       const algorithm = sequence(objectIdentifier('1.2.840.10045.4.3.2'));
       const revoked = serials.map((serial) =>
         sequence(integer(Buffer.from(serial, 'hex')), time(Date.now() - 2 * DAY_MS)),
@@ -79,7 +88,7 @@ export async function clientAuthority(name: string): Promise<ClientAuthority> {
         smallInteger(1),
         algorithm,
         sequence(set(sequence(objectIdentifier('2.5.4.3'), utf8String(name)))),
-        time(Date.now() - 2 * DAY_MS),
+        time(thisUpdate ?? Date.now() - 2 * DAY_MS),
         time(nextUpdate),
         ...(revoked.length === 0 ? [] : [der(0x30, ...revoked)]),
       );
