@@ -22,6 +22,7 @@ export type FailureKind =
   | 'client_certificate_expired'
   | 'client_certificate_revoked'
   | 'client_certificate_usage'
+  | 'client_key_unsupported'
   | 'client_name_not_allowed'
   | 'client_revocation_unknown'
   | 'plain_http'
@@ -98,6 +99,9 @@ export const REASON_KINDS: ReadonlyMap<string, FailureKind> = new Map<string, Fa
   ['CERT_HAS_EXPIRED', 'client_certificate_expired'],
   ['CERT_REVOKED', 'client_certificate_revoked'],
   ['INVALID_PURPOSE', 'client_certificate_usage'],
+  // Over TLS 1.2 OpenSSL holds the curve of a client's key against the groups of the key agreement.
+  ['WRONG_CURVE', 'client_key_unsupported'],
+  ['WRONG_SIGNATURE_TYPE', 'client_key_unsupported'],
   ['UNABLE_TO_GET_CRL', 'client_revocation_unknown'],
   ['CRL_HAS_EXPIRED', 'client_revocation_unknown'],
   ['CRL_NOT_YET_VALID', 'client_revocation_unknown'],
@@ -218,6 +222,11 @@ export const EXPLANATIONS: Readonly<Record<FailureKind, Explanation>> = {
     code: 'CLIENT_CERT_WRONG_USAGE',
     what: 'sent a certificate of its own that is not meant for clients',
     hint: 'Issue it with the extended key usage clientAuth. Public authorities stopped doing so in 2026: use an authority of your own.',
+  },
+  client_key_unsupported: {
+    code: 'CLIENT_CERT_KEY_UNSUPPORTED',
+    what: 'sent a certificate of its own whose key is of a kind that is not served: over TLS 1.2 one on a curve that is not among the groups, such as P-521 or secp256k1',
+    hint: 'Give the client a key on P-256 or P-384, an RSA or an Ed25519 key, or let it speak TLS 1.3; or add its curve to groups.',
   },
   client_name_not_allowed: {
     code: 'CLIENT_CERT_NAME_NOT_ALLOWED',

@@ -142,7 +142,7 @@ describe.each(versions)('with mode require, by %s,', (version) => {
     // OpenSSL cannot even use it for TLS 1.3, and sends none.
     [
       'one on an exotic curve',
-      'CLIENT_CERT_MISSING|CLIENT_CERT_UNTRUSTED|HANDSHAKE_FAILED',
+      'CLIENT_CERT_MISSING|CLIENT_CERT_KEY_UNSUPPORTED',
       () => friends.issue({ name: 'exotic', keyType: 'secp256k1' }),
     ],
     // No session ticket holds it.
@@ -200,6 +200,15 @@ describe.each(versions)('with mode require, by %s,', (version) => {
     const line = served.log.lines.find(({ facts }) => facts['code'] === 'CLIENT_CERT_NAME_NOT_ALLOWED');
     expect(line?.facts).toMatchObject({ subject: 'CN=ann', issuer: 'CN=Friends' });
   });
+
+  it.each(['ecdsa-p384', 'ed25519', 'rsa-2048', 'rsa-pss-2048'] as const)(
+    'a client with a key of the kind %s gets in',
+    async (keyType) => {
+      const { port } = await serve(require());
+      const client = await friends.issue({ name: 'ann', keyType });
+      expect((await visit(port, { ...client, ...only(version) })).facts).toMatchObject({ authorized: true });
+    },
+  );
 
   it('a chain of twenty and a certificate of 30 KB get in when they verify', async () => {
     const { port } = await serve(require());
@@ -328,6 +337,26 @@ describe.each(versions)('with mode request, by %s,', (version) => {
     },
   );
 
+  it.each(['secp256k1', 'brainpool-p256'] as const)(
+    'a client with a key on %s does no harm: it is kept out by a code, or comes in as what it can prove',
+    async (keyType) => {
+      const served = await serve({ clientAuth: { mode: 'request', ca: friends.pem } });
+      const client = await friends.issue({ name: 'exotic', keyType });
+      const { facts } = await visit(served.port, { ...client, ...only(version) });
+      if (version === 'TLSv1.2') {
+        expect(facts).toBeUndefined();
+        expect(await reasonIn(served)).toBe('CLIENT_CERT_KEY_UNSUPPORTED');
+        // OpenSSL 3.5 can use Brainpool keys for TLS 1.3, earlier ones can use neither and send nothing.
+      } else if (facts?.subject === undefined) {
+        expect(facts).toEqual({ authorized: false, authorizationError: 'CLIENT_CERT_MISSING' });
+      } else expect(facts).toMatchObject({ authorized: true, subject: 'CN=exotic' });
+      const ann = await friends.issue({ name: 'ann' });
+      expect((await visit(served.port, { ...ann, ...only(version) })).facts).toMatchObject({
+        authorized: true,
+      });
+    },
+  );
+
   it('clients without a certificate, and those that are authorized, are nothing to tell of', async () => {
     const { secure, port, log } = await serve({ clientAuth: { mode: 'request', ca: friends.pem } });
     await visit(port, only(version));
@@ -351,6 +380,31 @@ describe.each(versions)('with mode request, by %s,', (version) => {
       subject: 'CN=ann',
     });
   });
+});
+
+describe('a client whose key is on P-521', () => {
+  it('gets in by TLS 1.3, and by TLS 1.2 where P-521 is among the groups', async () => {
+    const clientAuth = { mode: 'require', ca: friends.pem } as const;
+    const client = await friends.issue({ name: 'ann', keyType: 'ecdsa-p521' });
+    const usual = await serve({ clientAuth });
+    expect((await visit(usual.port, { ...client, ...only('TLSv1.3') })).facts).toMatchObject({
+      authorized: true,
+    });
+    const wider = await serve({ clientAuth, groups: ['X25519', 'P-256', 'P-384', 'P-521'] });
+    expect((await visit(wider.port, { ...client, ...only('TLSv1.2') })).facts).toMatchObject({
+      authorized: true,
+    });
+  });
+
+  it.each(['require', 'request'] as const)(
+    'is kept out by TLS 1.2 with mode %s, and the log says why',
+    async (mode) => {
+      const served = await serve({ clientAuth: { mode, ca: friends.pem } });
+      const client = await friends.issue({ name: 'ann', keyType: 'ecdsa-p521' });
+      expect((await visit(served.port, { ...client, ...only('TLSv1.2') })).facts).toBeUndefined();
+      expect(await reasonIn(served)).toBe('CLIENT_CERT_KEY_UNSUPPORTED');
+    },
+  );
 });
 
 describe.each(versions)('revocation, by %s,', (version) => {
