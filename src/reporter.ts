@@ -25,6 +25,9 @@ const KEPT_FINDINGS = 1_000;
 const UNKNOWN_NAME_HINT =
   'If the name is yours, add it to a certificate, or a certificate for it to a source; if not, somebody points its DNS here or scans.';
 
+const PLAIN_HTTP_HINT =
+  'Use https:// there. If it is a proxy or a health check, set its scheme: nginx `proxy_pass https://…`, a probe of Kubernetes `scheme: HTTPS`.';
+
 const HINTS: Readonly<Partial<Record<RefusalCode | AdmissionRefusalCode, string>>> = {
   PEER_NOT_ALLOWED: 'If the client is to be let in, add its address or network to `allowPeers`.',
   PROXY_HEADER_INVALID: 'See what sends it; if it is no proxy, take its address out of `proxyProtocol.from`.',
@@ -221,12 +224,16 @@ export class Reporter {
   }
 
   /** Tells of plain HTTP on the TLS port; where it is redirected, that is nothing to warn about. */
-  plainHttp(remoteAddress: string | undefined, { isRedirected }: { readonly isRedirected: boolean }): void {
+  plainHttp(
+    { remoteAddress, localPort }: Pick<RefusalFacts, 'remoteAddress' | 'localPort'>,
+    { isRedirected }: { readonly isRedirected: boolean },
+  ): void {
     const code = 'TLS_PLAIN_HTTP_ON_TLS_PORT';
     this.counters.handshakes.increment(code);
+    const port = localPort === undefined ? '' : ` ${localPort}`;
     this.#repeated.write(isRedirected ? 'info' : 'warn', code, [
-      { code, remoteAddress, hint: 'Use https://; a proxy or health check needs its scheme set to HTTPS.' },
-      `${remoteAddress ?? 'A client'} sent plain HTTP to the TLS port.`,
+      { code, remoteAddress, hint: PLAIN_HTTP_HINT },
+      `${remoteAddress ?? 'A client'} sent plain HTTP to the TLS port${port}.`,
     ]);
   }
 

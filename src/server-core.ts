@@ -111,7 +111,7 @@ export class ServerCore {
       ...(settings.proxies === undefined ? {} : { showClient: showSameClient }),
       refused: (code, facts) => {
         const isRedirected = settings.plainHttp === 'redirect';
-        if (code === 'TLS_PLAIN_HTTP_ON_TLS_PORT') reporter.plainHttp(facts.remoteAddress, { isRedirected });
+        if (code === 'TLS_PLAIN_HTTP_ON_TLS_PORT') reporter.plainHttp(facts, { isRedirected });
         else reporter.refused(code, facts);
       },
       idle: () => {

@@ -165,6 +165,7 @@ export class ConnectionRouter {
         socket.unshift(bytes);
         this.#refusals.turnAway(socket, 'TLS_PLAIN_HTTP_ON_TLS_PORT', {
           reason: 'the first bytes are no TLS',
+          localPort: socket.localPort,
         });
         this.#options.plainHttp(socket);
         return;

@@ -25,6 +25,8 @@ export type RefusalCode = Extract<
 /** Facts for log and metrics about a connection that was turned away. */
 export interface RefusalFacts {
   readonly remoteAddress: string | undefined;
+  /** The port it came to, where that matters. */
+  readonly localPort?: number | undefined;
   readonly reason: string;
   readonly serverName?: string;
   readonly cause?: unknown;

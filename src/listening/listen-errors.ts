@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { dirname } from 'node:path';
 import { codeOf, messageOf, TlsmithError } from '../errors.js';
 import type { ListenTarget } from './listen-target.js';
+import { portHolder } from './port-holder.js';
 
 /** The coded form of an error that `server.listen` emitted. */
 export function listenError(error: unknown, target: ListenTarget): TlsmithError {
@@ -15,16 +16,15 @@ export function listenError(error: unknown, target: ListenTarget): TlsmithError 
   switch (codeOf(error)) {
     case 'EADDRINUSE':
       return target.path === undefined
-        ? new TlsmithError('PORT_IN_USE', `${where} is taken by another program.`, {
-            ...facts,
-            hint: `Stop it (\`ss -ltnp 'sport = :${String(target.port)}'\` names it), choose another port, or attach() tlsmith to that server.`,
-          })
+        ? taken(where, target.port ?? 0, facts)
         : new TlsmithError('SOCKET_PATH_IN_USE', `${where} is in use by a running program.`, {
             ...facts,
             hint: 'Stop that program or choose another path.',
           });
     case 'EACCES':
-      return target.path === undefined ? privileged(target, facts) : forbiddenPath(target.path, where, facts);
+      return target.path === undefined
+        ? forbiddenPort(target, facts)
+        : forbiddenPath(target.path, where, facts);
     case 'EADDRNOTAVAIL':
       return new TlsmithError(
         'ADDRESS_NOT_LOCAL',
@@ -71,11 +71,58 @@ function forbiddenPath(path: string, where: string, facts: object): TlsmithError
   });
 }
 
-function privileged(target: ListenTarget, facts: object): TlsmithError {
-  const port = String(target.port);
+function taken(where: string, port: number, facts: object): TlsmithError {
+  const holder = portHolder(port);
+  const who =
+    holder === undefined
+      ? 'another program'
+      : holder.pid === process.pid
+        ? 'this process itself'
+        : `${holder.name} (process ${holder.pid})`;
+  return new TlsmithError('PORT_IN_USE', `${where} is taken by ${who}.`, {
+    ...facts,
+    ...(holder === undefined ? {} : { pid: holder.pid }),
+    hint: `Stop it${holder === undefined ? ` (${searchOn(process.platform, port)} names it)` : ''}, choose another port, or attach() tlsmith to that server.`,
+  });
+}
+
+function searchOn(platform: NodeJS.Platform, port: number): string {
+  if (platform === 'win32') return `\`netstat -ano | findstr :${port}\``;
+  return platform === 'linux'
+    ? `\`sudo ss -ltnp 'sport = :${port}'\``
+    : `\`sudo lsof -nP -iTCP:${port} -sTCP:LISTEN\``;
+}
+
+/** What decides which ports a process may open. */
+export interface PortRules {
+  readonly platform: NodeJS.Platform;
+  /** The first port that needs no privileges; undefined where the system does not say. */
+  readonly firstFree: number | undefined;
+}
+
+/** The error for a port that the system keeps from this process. */
+export function forbiddenPort(
+  target: ListenTarget,
+  facts: object,
+  { platform, firstFree }: PortRules = { platform: process.platform, firstFree: firstFreePort() },
+): TlsmithError {
+  const port = target.port ?? 0;
+  if (platform !== 'win32' && port < (firstFree ?? 1024)) return privileged(port, firstFree, facts);
+  return new TlsmithError('LISTEN_FAILED', `The system keeps ${describeTarget(target)} from this process.`, {
+    ...facts,
+    hint:
+      platform === 'win32'
+        ? 'Windows or Hyper-V has reserved it (`netsh interface ipv4 show excludedportrange protocol=tcp` lists what is), or another program holds it for itself. Choose another port.'
+        : `It needs no privileges, so a security module forbids it. With SELinux: \`semanage port -a -t http_port_t -p tcp ${port}\` (\`ausearch -m avc -ts recent\` shows the refusal); with AppArmor or seccomp the profile of the service or container decides.`,
+  });
+}
+
+function privileged(port: number, firstFree: number | undefined, facts: object): TlsmithError {
+  const limit =
+    firstFree === undefined ? '' : ` (the first free one is ${firstFree}, from ${FIRST_FREE_PORT})`;
   return new TlsmithError(
     'PORT_PRIVILEGED',
-    `Port ${port} needs privileges that this process does not have${limitText()}.`,
+    `Port ${port} needs privileges that this process does not have${limit}.`,
     {
       ...facts,
       hint: [
@@ -88,12 +135,13 @@ function privileged(target: ListenTarget, facts: object): TlsmithError {
   );
 }
 
-function limitText(): string {
+const FIRST_FREE_PORT = '/proc/sys/net/ipv4/ip_unprivileged_port_start';
+
+function firstFreePort(): number | undefined {
   try {
-    const first = readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8').trim();
-    return ` (the first free one is ${first}, from /proc/sys/net/ipv4/ip_unprivileged_port_start)`;
+    return Number(readFileSync(FIRST_FREE_PORT, 'utf8').trim());
   } catch {
-    return '';
+    return undefined;
   }
 }
 

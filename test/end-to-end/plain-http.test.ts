@@ -189,6 +189,8 @@ describe('plain HTTP on the TLS port', () => {
     for (let round = 0; round < 20; round += 1) await plain(port, get('/health'));
     const lines = log.lines.filter(({ facts }) => facts['code'] === 'TLS_PLAIN_HTTP_ON_TLS_PORT');
     expect(lines).toHaveLength(1);
+    expect(lines[0]?.message).toContain(`127.0.0.1 sent plain HTTP to the TLS port ${port}.`);
+    expect(lines[0]?.facts['hint']).toMatch(/proxy_pass https:.*scheme: HTTPS/);
   });
 });
 
