@@ -1,4 +1,4 @@
-// A server process for a folder of pairs: tlsmith's `directory`, or bare node with a context for each name in use.
+// A server process for a folder of pairs: tlsmith's `directory`, or bare node with a context for each name in use, or asked for.
 import { createServer } from 'node:https';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -28,6 +28,7 @@ answerCalls({
   /** Resolves to the port, once all there is to read has been read. */
   open: async ({ kind, ...options }) => {
     if (kind === 'bare') return openBare(options);
+    if (kind === 'bare on demand') return openBareOnDemand(options);
     const { port } = await openTlsmith(options);
     await waitUntilIndexed();
     return port;
@@ -58,16 +59,26 @@ function handler(_request, response) {
   response.end(BODY);
 }
 
-async function openBare({ folder, names }) {
+function openBare({ folder, names }) {
   const contexts = new Map(names.map((name) => [name, createSecureContext(pairOf(folder, name))]));
-  const server = createServer(
-    {
-      ...bareParameters,
-      ...pairOf(folder, 'default'),
-      SNICallback: (serverName, callback) => callback(null, contexts.get(serverName)),
-    },
-    handler,
-  );
+  return openWith(folder, (serverName, callback) => callback(null, contexts.get(serverName)));
+}
+
+/** The least that somebody writes who reads a pair when it is asked for: nothing is looked at, nothing proven. */
+function openBareOnDemand({ folder }) {
+  const contexts = new Map();
+  return openWith(folder, (serverName, callback) => {
+    let context = contexts.get(serverName);
+    if (context === undefined) {
+      context = createSecureContext(pairOf(folder, serverName));
+      contexts.set(serverName, context);
+    }
+    callback(null, context);
+  });
+}
+
+async function openWith(folder, SNICallback) {
+  const server = createServer({ ...bareParameters, ...pairOf(folder, 'default'), SNICallback }, handler);
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
