@@ -3,57 +3,57 @@ import { fileURLToPath } from 'node:url';
 import { CertificateMaker } from './support/certificates.mjs';
 import { Child } from './support/children.mjs';
 import { SERVER_NAME } from './support/protocol.mjs';
-import { median } from './support/statistics.mjs';
+import { median, summaryOf } from './support/statistics.mjs';
 import { printTable } from './support/table.mjs';
 
 export const title = 'strangers: unknown names, and handshakes left open';
 
 const TARGETS = { refusals: 5, latency: 2, megabytes: 400 };
 const FLOOD_CONNECTIONS = 64;
+const ROUNDS = 6;
 const HALF_HANDSHAKES = 10_000;
 const MEGABYTE = 2 ** 20;
 const [SERVER_CORE, CLIENT_CORE] = [0, 1];
 
-export async function run({ entry, seconds = 8 }) {
+export async function run({ entry, seconds = 12 }) {
   const maker = await CertificateMaker.create();
   const pair = await maker.pair([SERVER_NAME]);
   const result = { title, figures: [], failures: [], details: {} };
   const asking = { root: maker.root, version: 'TLSv1.3', name: SERVER_NAME, count: 60, pauseMs: 20 };
 
-  const floods = {};
-  // A client is timed in a flood of as many as the server could serve at the most, if it served strangers.
-  let pace;
-  for (const unknownName of ['default', 'reject']) {
-    floods[unknownName] = await measureFlood({ entry, pair, unknownName, asking, seconds, pace });
-    pace ??= floods.default.rate;
-  }
+  const floods = await measureFloods({ entry, pair, asking, seconds });
   printTable([
     ['unknownName', 'answers/s', 'answers per second of the server’s core', 'client, idle', 'client, flood'],
-    ...Object.entries(floods).map(([name, { rate, corePerSecond, idle, flooded }]) => [
-      `'${name}'`,
+    ...Object.entries(floods.kinds).map(([name, { rate, corePerSecond, idle, flooded }]) => [
+      name,
       rate.toFixed(0),
       corePerSecond.toFixed(0),
-      `${idle.toFixed(1)} ms`,
-      `${flooded.toFixed(1)} ms`,
+      idle === undefined ? '' : `${idle.toFixed(1)} ms`,
+      flooded === undefined ? '' : `${flooded.toFixed(1)} ms`,
     ]),
   ]);
-  const { default: served, reject: refused } = floods;
+  const { reject, alone } = floods.kinds;
   result.figures.push(
-    { name: 'refusals to default answers, by the clock', value: refused.rate / served.rate, digits: 1 },
+    { name: 'refusals to default answers, by the clock', value: floods.ratios.rate.median, digits: 1 },
     {
       name: 'refusals to default answers, by the server’s core',
-      value: refused.corePerSecond / served.corePerSecond,
+      value: floods.ratios.core.median,
       digits: 1,
       atLeast: TARGETS.refusals,
     },
     {
+      name: 'a refusal to the least that node takes for a connection',
+      value: alone.corePerSecond / reject.corePerSecond,
+      digits: 2,
+    },
+    {
       name: 'an ordinary client, flood refused to idle',
-      value: refused.flooded / refused.idle,
+      value: reject.flooded / reject.idle,
       digits: 2,
       atMost: TARGETS.latency,
     },
   );
-  result.failures.push(...served.problems, ...refused.problems);
+  result.failures.push(...floods.problems);
 
   const halves = await measureHalfHandshakes({ entry, pair, asking });
   printTable([
@@ -79,36 +79,68 @@ export async function run({ entry, seconds = 8 }) {
   return result;
 }
 
-async function measureFlood({ entry, pair, unknownName, asking, seconds, pace }) {
-  return withChildren(async ({ server, stranger, client }) => {
-    const port = await server.call('open', { entry, pair, unknownName });
-    await client.call('ask', { ...asking, port, count: 10 });
-    const idle = await client.call('ask', { ...asking, port });
-    const flood = { port, name: 'unknown.bench.test', connections: FLOOD_CONNECTIONS, seconds };
-    await stranger.call('flood', { ...flood, seconds: 1 });
-    await server.call('startCount');
-    const { answers, failed, seconds: took } = await stranger.call('flood', flood);
-    const { used } = await server.call('endCount');
-    // The client is asked for its times apart from the count, so that its handshakes are not in it.
-    const flooding = stranger.call('flood', { ...flood, rate: pace ?? answers / took });
-    const asked = await client.call('ask', { ...asking, port, count: 40 });
-    await flooding;
-    return {
-      rate: answers / took,
-      corePerSecond: answers / (used / 1e6),
-      idle: median(idle.times),
-      flooded: median(asked.times),
-      problems: [
-        ...problemsOf(`an ordinary client, ${unknownName}`, [...idle.problems, ...asked.problems]),
-        ...problemsOf(`strangers without an answer, ${unknownName}`, Array(failed).fill('none')),
-      ],
-    };
+/** The three in turns: the speed of a machine changes within a minute. */
+async function measureFloods({ entry, pair, asking, seconds }) {
+  return withChildren(async ({ start, stranger, client }) => {
+    const servers = {};
+    for (const kind of ['default', 'reject', 'alone']) {
+      const server = start('server', SERVER_CORE);
+      servers[kind] = { server, port: await server.call('open', { entry, pair, kind }), rounds: [] };
+    }
+    const flood = { name: 'unknown.bench.test', connections: FLOOD_CONNECTIONS };
+    for (const { port } of Object.values(servers))
+      await stranger.call('flood', { ...flood, port, seconds: 1 });
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const { server, port, rounds } of Object.values(servers)) {
+        await server.call('startCount');
+        const {
+          answers,
+          failed,
+          seconds: took,
+        } = await stranger.call('flood', {
+          ...{ ...flood, port, seconds: seconds / ROUNDS },
+        });
+        const { used } = await server.call('endCount');
+        rounds.push({ failed, rate: answers / took, corePerSecond: answers / (used / 1e6) });
+      }
+    }
+    const kinds = {};
+    const problems = [];
+    for (const [kind, { rounds }] of Object.entries(servers)) {
+      kinds[kind] = {
+        rate: median(rounds.map(({ rate }) => rate)),
+        corePerSecond: median(rounds.map(({ corePerSecond }) => corePerSecond)),
+      };
+      const failed = rounds.reduce((sum, round) => sum + round.failed, 0);
+      problems.push(...problemsOf(`strangers without an answer, ${kind}`, Array(failed).fill('none')));
+    }
+    // A client is timed in a flood of as many as the server could serve at the most, if it served strangers.
+    const pace = kinds.default.rate;
+    for (const kind of ['default', 'reject']) {
+      const { port } = servers[kind];
+      await client.call('ask', { ...asking, port, count: 10 });
+      const idle = await client.call('ask', { ...asking, port });
+      const flooding = stranger.call('flood', { ...flood, port, seconds: seconds / 2, rate: pace });
+      const asked = await client.call('ask', { ...asking, port, count: 40 });
+      await flooding;
+      Object.assign(kinds[kind], { idle: median(idle.times), flooded: median(asked.times) });
+      problems.push(...problemsOf(`an ordinary client, ${kind}`, [...idle.problems, ...asked.problems]));
+    }
+    return { kinds, problems, ratios: ratiosOf(servers) };
   });
 }
 
+/** Of each round by itself. */
+function ratiosOf({ default: served, reject: refused }) {
+  const ratios = (what) =>
+    summaryOf(refused.rounds.map((round, index) => round[what] / served.rounds[index][what]));
+  return { rate: ratios('rate'), core: ratios('corePerSecond') };
+}
+
 async function measureHalfHandshakes({ entry, pair, asking }) {
-  return withChildren(async ({ server, stranger, client }) => {
-    const port = await server.call('open', { entry, pair, unknownName: 'default' });
+  return withChildren(async ({ start, stranger, client }) => {
+    const server = start('server', SERVER_CORE);
+    const port = await server.call('open', { entry, pair, kind: 'default' });
     const idle = await client.call('ask', { ...asking, port });
     const before = await server.call('memory');
     const holding = stranger.call('hold', { port, name: SERVER_NAME, count: HALF_HANDSHAKES });
@@ -133,17 +165,20 @@ async function measureHalfHandshakes({ entry, pair, asking }) {
 }
 
 async function withChildren(measure) {
-  const start = (name, core) =>
-    new Child(fileURLToPath(new URL(`./support/strangers/${name}.mjs`, import.meta.url)), { core });
-  const children = {
-    server: start('server', SERVER_CORE),
-    stranger: start('client', CLIENT_CORE),
-    client: start('client', CLIENT_CORE),
+  const children = [];
+  const start = (name, core) => {
+    const child = new Child(fileURLToPath(new URL(`./support/strangers/${name}.mjs`, import.meta.url)), {
+      core,
+    });
+    children.push(child);
+    return child;
   };
   try {
-    return await measure(children);
+    return await measure({
+      ...{ start, stranger: start('client', CLIENT_CORE), client: start('client', CLIENT_CORE) },
+    });
   } finally {
-    await Promise.all(Object.values(children).map((child) => child.end()));
+    await Promise.all(children.map((child) => child.end()));
   }
 }
 
