@@ -47,6 +47,8 @@ export async function length(lane: Lane, course: Course): Promise<{ steps: numbe
 export interface Verdict {
   readonly wasKilled: boolean;
   readonly orders: number;
+  /** Why there may be a second order, if there is one: nobody could know of the first, or the authority gave it up. */
+  readonly excuse: 'unknown' | 'given up' | undefined;
   readonly faults: readonly string[];
   /** What both processes have said, for whoever looks for the reason of a fault. */
   readonly story: readonly string[];
@@ -64,8 +66,9 @@ export async function killAt(lane: Lane, course: Course, point: KillPoint, place
   const orders = ordersSince(lane, from);
   const accounts = accountsSince(lane, from);
   const faults = faultsOf({ killed, after, serial: place.serial });
-  // One more where nobody could know of the first, or the authority gave it up because nobody answered.
-  const mostOrders = isUnknown || invalidated(lane) > invalidBefore ? 2 : 1;
+  const isGivenUp = invalidated(lane) > invalidBefore;
+  const excuse = isUnknown ? 'unknown' : isGivenUp ? 'given up' : undefined;
+  const mostOrders = excuse === undefined ? 1 : 2;
   if (orders > mostOrders) faults.push(`${orders} orders where ${mostOrders} would do`);
   if (accounts > (course.kind === 'issuance' ? 1 : 0)) faults.push(`${accounts} accounts were made`);
   const serial = wordAfter('served', after.lines);
@@ -73,6 +76,7 @@ export async function killAt(lane: Lane, course: Course, point: KillPoint, place
   if (!isGood) await removePlace(place);
   return {
     ...{ wasKilled: killed.wasKilled, orders, faults },
+    excuse: orders > 1 ? excuse : undefined,
     story: [...killed.lines, '-- after --', ...after.lines],
     next: isGood ? { ...place, serial, aheadMs: place.aheadMs + NEXT_RENEWAL_MS } : undefined,
   };

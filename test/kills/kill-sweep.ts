@@ -29,8 +29,10 @@ export interface SweepReport {
   /** Points at which there was nothing to kill any more: a look at storage more or less. */
   readonly missed: number;
   readonly orders: number;
-  /** Points with two orders, where there may be. */
-  readonly doubled: number;
+  /** Points with a second order because the first was taken and not yet stored. */
+  readonly unknown: number;
+  /** Points with a second order because the authority gave the first one up: nobody answered its validation. */
+  readonly givenUp: number;
   readonly faults: readonly string[];
 }
 
@@ -77,8 +79,9 @@ export async function sweep({
       points: verdicts.filter(({ wasKilled }) => wasKilled).length,
       missed: verdicts.filter(({ wasKilled }) => !wasKilled).length,
       orders: verdicts.reduce((sum, { orders }) => sum + orders, 0),
-      doubled: verdicts.filter(({ orders }) => orders > 1).length,
-      faults: found.flatMap(({ task, verdict }) => faultsOf(task, verdict)),
+      unknown: verdicts.filter(({ excuse }) => excuse === 'unknown').length,
+      givenUp: verdicts.filter(({ excuse }) => excuse === 'given up').length,
+      faults: [...found.flatMap(({ task, verdict }) => faultsOf(task, verdict)), ...open.flatMap(miscounted)],
     };
   } finally {
     await Promise.all(open.map((one) => one.stop()));
@@ -106,6 +109,13 @@ function pointsOf(course: Course, { steps, requests }: { steps: number; requests
     [false, true].map((isAnswered) => ({ at: 'network', request: index + 1, isAnswered }) as const),
   );
   return [...storage, ...network.flat()].map((point) => ({ course, point }));
+}
+
+/** All orders of a lane, by the authority's own log. */
+function miscounted({ pebble, front }: Lane): string[] {
+  const answered = front.orders.filter(({ status }) => status === 201).length;
+  const logged = pebble.orders();
+  return answered === logged ? [] : [`the authority has logged ${logged} orders, and answered ${answered}`];
 }
 
 function faultsOf({ course, point }: Task, { faults }: Verdict): readonly string[] {

@@ -33,7 +33,8 @@ export async function run({ size, from = 0 }) {
       'points at which it was killed': report.points,
       'points that were not reached': report.missed,
       'orders, of all points': report.orders,
-      'points with a second order, where it could not be known or was given up': report.doubled,
+      'points with a second order, the first not yet stored': report.unknown,
+      'points with a second order, the first given up by the authority': report.givenUp,
     },
   };
 }
