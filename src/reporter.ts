@@ -11,6 +11,7 @@ import { ExpiredLines } from './expired-lines.js';
 import type { WatchedCertificate } from './expiry.js';
 import { expiryEvent, expiryLine } from './expiry-lines.js';
 import { findingKey } from './handshake/open-findings.js';
+import type { HandshakeFailure } from './diagnosis/handshake-failures.js';
 import { FailedHandshakes } from './failed-handshakes.js';
 import type { AdmissionRefusalCode } from './admission/admission.js';
 import type { RefusalCode, RefusalFacts } from './handshake/refusals.js';
@@ -252,10 +253,10 @@ export class Reporter {
   }
 
   /** Tells of a handshake that failed. */
-  handshakeFailed(error: unknown, remoteAddress: string | undefined, serverName?: string): void {
-    const isTimeout = codeOf(error) === 'ERR_TLS_HANDSHAKE_TIMEOUT';
+  handshakeFailed(failure: HandshakeFailure): void {
+    const isTimeout = codeOf(failure.error) === 'ERR_TLS_HANDSHAKE_TIMEOUT';
     this.counters.handshakes.increment(isTimeout ? 'HANDSHAKE_TIMEOUT' : 'failed');
-    this.#failedHandshakes.add({ error, remoteAddress, serverName });
+    this.#failedHandshakes.add(failure);
   }
 
   /** Tells of a client that was let in although its certificate does not verify. */

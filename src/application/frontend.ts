@@ -23,6 +23,14 @@ import { type Application, type AttachableServer, isHttp } from './application.j
 import type { Entrance, Interior } from './entrance.js';
 import { guardedServer } from './guarded-server.js';
 
+/** What is known of a failed handshake besides node's error. */
+interface FailureDetails {
+  /** What is wrong with the client's certificate, when that is why. */
+  readonly explained: Error | undefined;
+  /** What the client was shown. */
+  readonly shown?: Credential;
+}
+
 /** What a frontend needs of its server. */
 export interface FrontendOptions {
   readonly router: ConnectionRouter;
@@ -125,8 +133,9 @@ export class Frontend implements Interior {
           hsts?.secured(socket, credential);
           this.#secured(socket, policy, guarded);
         },
-        handshakeFailed: (error, socket) => {
-          this.#handshakeFailed(error, socket, this.#explained(socket, policy.clientAuth));
+        handshakeFailed: (error, socket, shown) => {
+          const explained = this.#explained(socket, policy.clientAuth);
+          this.#handshakeFailed(error, socket, { explained, shown });
         },
       },
     });
@@ -179,7 +188,7 @@ export class Frontend implements Interior {
       if (verdict === 'refused') {
         const explained = this.#explained(socket, clientAuth);
         socket.destroy();
-        this.#handshakeFailed(new Error('the client certificate was refused'), socket, explained);
+        this.#handshakeFailed(new Error('the client certificate was refused'), socket, { explained });
         return;
       }
       this.#tellOfUnauthorized(socket, clientAuth);
@@ -221,9 +230,14 @@ export class Frontend implements Interior {
     }
   }
 
-  #handshakeFailed(error: Error, socket: TLSSocket, explained: Error = error): void {
+  #handshakeFailed(error: Error, socket: TLSSocket, { explained, shown }: FailureDetails): void {
     const { reporter, router } = this.#options;
-    reporter.handshakeFailed(explained, router.remoteAddressOf(socket), serverNameOf(socket));
+    reporter.handshakeFailed({
+      error: explained ?? error,
+      remoteAddress: router.remoteAddressOf(socket),
+      serverName: serverNameOf(socket),
+      shown,
+    });
     // The socket is destroyed already: here it tells the application who it was, no more.
     if (this.#application.kind !== 'http') this.#tell('tlsClientError', error, socket);
   }

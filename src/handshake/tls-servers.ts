@@ -26,8 +26,8 @@ const CACHED_SERVERS = 2_000;
 export interface HandshakeListener {
   /** The handshake is complete, with this credential. */
   secured(socket: TLSSocket, credential: Credential): void;
-  /** It failed; the socket has been destroyed. */
-  handshakeFailed(error: Error, socket: TLSSocket): void;
+  /** It failed, with this credential; the socket has been destroyed. */
+  handshakeFailed(error: Error, socket: TLSSocket, credential: Credential): void;
 }
 
 /** What the router hands connections to. */
@@ -139,7 +139,7 @@ export class TlsServers implements HandshakeServers {
     server.on('tlsClientError', (error, socket) => {
       // Without this the handshake timeout closes nothing.
       socket.destroy();
-      listener.handshakeFailed(error, socket);
+      listener.handshakeFailed(error, socket, credential);
     });
     if (this.#onKeylog !== undefined) server.on('keylog', this.#onKeylog);
     return withoutSecrets(server);

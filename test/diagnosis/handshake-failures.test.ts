@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXPLANATIONS, type FailureKind } from '../../src/diagnosis/handshake-explanations.js';
-import { explain, kindOf } from '../../src/diagnosis/handshake-failures.js';
+import { explain, kindOf, type ShownCertificate } from '../../src/diagnosis/handshake-failures.js';
 import { ERROR_CODES } from '../../src/errors.js';
 
 /** Codes as node 20 (OpenSSL 3.0) and node 24 (OpenSSL 3.5) were seen to give them, and their kinds. */
@@ -37,6 +37,8 @@ const SEEN: readonly (readonly [string, FailureKind])[] = [
   ['ERR_TLS_HANDSHAKE_TIMEOUT', 'timeout'],
   ['ERR_SSL_SOMETHING_NEW', 'other'],
 ];
+
+const BLOCK = '-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n';
 
 function failure(code: string | undefined): Error {
   return Object.assign(new Error('809CE5F0A97F0000:error:0A000418:SSL routines'), { code });
@@ -76,6 +78,19 @@ describe('the explanation', () => {
     );
     expect(message).not.toContain('809CE5F0A97F0000');
     expect({ code, level }).toEqual({ code: 'TLS_CLIENT_REJECTED_CA', level: 'warn' });
+  });
+
+  it.each<[string, Partial<ShownCertificate>, string]>([
+    ['the whole chain', {}, 'issued by Test Intermediate and 1 intermediate(s).'],
+    ['a leaf alone', { cert: BLOCK }, 'and no intermediate: unless that is a root'],
+    ['a self-signed one', { cert: BLOCK, isSelfSigned: true }, 'a self-signed certificate.'],
+  ])('says what a client was shown that does not know the issuer: %s', (_what, shown, said) => {
+    const whole = { cert: BLOCK + BLOCK, issuer: 'Test Intermediate', isSelfSigned: false, ...shown };
+    const messageOf = (code: string) =>
+      explain({ error: failure(code), remoteAddress: '192.0.2.7', shown: whole }).message;
+    expect(messageOf('ERR_SSL_TLSV1_ALERT_UNKNOWN_CA')).toContain('It was shown a');
+    expect(messageOf('ERR_SSL_TLSV1_ALERT_UNKNOWN_CA')).toContain(said);
+    expect(messageOf('ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED')).not.toContain('was shown');
   });
 
   it('does not repeat a server name that is none', () => {

@@ -204,9 +204,12 @@ describe('a client that does not come to terms', () => {
 
   it('because it does not know the authority is told apart by its code, as a warning', async () => {
     await serve();
-    const { facts, level } = await lineAfter(curl({ port, host: 'a.test', caPem: otherCa.rootPem }));
+    const { facts, level, message } = await lineAfter(curl({ port, host: 'a.test', caPem: otherCa.rootPem }));
     expect({ code: facts['code'], level }).toEqual({ code: 'TLS_CLIENT_REJECTED_CA', level: 'warn' });
     expect(facts['hint']).toContain('NODE_EXTRA_CA_CERTS');
+    expect(message).toMatch(
+      /It was shown a certificate issued by .*Intermediate.* and 1 intermediate\(s\)\./,
+    );
   });
 
   it('is named, with what it asked for, also when it has left at once', async () => {
