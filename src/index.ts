@@ -40,6 +40,7 @@ export type {
   SourceFunction,
   SourceHost,
   SourceQuery,
+  WayIn,
 } from './sources/certificate-source.js';
 export {
   createCredential,

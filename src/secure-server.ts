@@ -203,6 +203,7 @@ export class SecureServer<
   requestListener(
     next?: (request: IncomingMessage, response: ServerResponse) => unknown,
   ): (request: IncomingMessage, response: ServerResponse) => void {
+    this.#listeners.hasRequestListener = true;
     const action: PlainAction =
       next === undefined ? { type: 'redirect', status: 308 } : { type: 'handle', handler: next };
     return deferredListener(async () => (await this.#core.load()).plainListener(action));

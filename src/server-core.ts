@@ -32,7 +32,7 @@ import type { ServerSettings } from './options.js';
 import { OwnChecks } from './own-checks.js';
 import { asTlsmithError, Reporter } from './reporter.js';
 import { isCheckable } from './served-check.js';
-import type { CertificateSource } from './sources/certificate-source.js';
+import type { CertificateSource, WayIn } from './sources/certificate-source.js';
 import { handshakeFacts, startFacts } from './start-line.js';
 import type { ServerStatus } from './status.js';
 import type { Storage } from './storage/storage.js';
@@ -97,6 +97,7 @@ export class ServerCore {
         if (onChange !== undefined) listeners.observe(onChange);
         return listeners.addresses;
       },
+      wayIn: () => wayInto(settings, listeners),
       prepare: this.#prepare,
       answer: (challenge) => this.challenges.add(challenge),
       answerFrom: (lookup) => this.challenges.addLookup(lookup),
@@ -324,6 +325,16 @@ export class ServerCore {
 
   readonly #logHandshake = (socket: TLSSocket): void => {
     this.#settings.logger.debug(handshakeFacts(socket), 'TLS handshake complete');
+  };
+}
+
+/** What is known of how connections come from outside. */
+function wayInto({ publicUrl, proxies }: ServerSettings, { hasRequestListener }: Listeners): WayIn {
+  const isBehindProxy = proxies !== undefined;
+  return {
+    isBehindProxy,
+    hasRequestListener,
+    ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.origin }),
   };
 }
 

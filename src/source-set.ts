@@ -13,6 +13,7 @@ import {
   type ChallengeLookup,
   type ListenerAddress,
   type SourceHost,
+  type WayIn,
   nameOfSource,
 } from './sources/certificate-source.js';
 import type { Storage } from './storage/storage.js';
@@ -34,6 +35,7 @@ export interface SourceSurroundings {
   /** Makes what serves the credential. */
   readonly prepare: (credential: Credential) => void;
   readonly listeners: (onChange?: () => void) => readonly ListenerAddress[];
+  readonly wayIn: () => WayIn;
   readonly answer: (challenge: ChallengeAnswer) => () => void;
   readonly answerFrom: (lookup: ChallengeLookup) => () => void;
   readonly verifyServed: (serverName: string, fingerprint256: string) => Promise<void>;
@@ -136,7 +138,7 @@ export class SourceSet {
 
   #hostFor(source: CertificateSource): SourceHost {
     const { clock, logger, isStrict, reporter, storage, changed, inspect } = this.#surroundings;
-    const { prepare, listeners, answer, answerFrom, verifyServed } = this.#surroundings;
+    const { prepare, listeners, wayIn, answer, answerFrom, verifyServed } = this.#surroundings;
     return {
       clock,
       logger,
@@ -159,6 +161,7 @@ export class SourceSet {
       },
       prepare,
       listeners,
+      wayIn,
       answer,
       answerFrom,
       verifyServed,

@@ -30,6 +30,7 @@ import type { AcmeKeyType } from './acme-options.js';
 import { renewalIdentifier } from '../x509/renewal-identifier.js';
 import { certificateSegment } from './certificate-store.js';
 import type { Issuer, IssueRequest } from './issuer.js';
+import { OrderPreflight } from './order-preflight.js';
 
 /** Options of {@link acmeIssuer}, complete. */
 export interface AcmeIssuerOptions {
@@ -86,6 +87,7 @@ class OrderingIssuer implements AcmeIssuer {
   readonly #accounts: Accounts;
   readonly #challenges: SharedChallenges;
   readonly #solvers: readonly Solver[];
+  readonly #preflight: OrderPreflight;
   /** Undefined where no limit is known. */
   readonly #budget: OrderBudget | undefined;
   readonly #hold: OrderHold;
@@ -120,6 +122,7 @@ class OrderingIssuer implements AcmeIssuer {
     const { storage } = options;
     this.#hold = new OrderHold({ clock: host.clock, storage, storageKey: `acme/${this.id}/order-hold` });
     this.#solvers = solversOf(options, this.#challenges);
+    this.#preflight = new OrderPreflight(options);
   }
 
   async issue(request: IssueRequest): Promise<CredentialInput> {
@@ -156,6 +159,7 @@ class OrderingIssuer implements AcmeIssuer {
 
   async close(): Promise<void> {
     this.#closing.abort(new Error('The source was closed.'));
+    this.#preflight.close();
     this.#authority.close();
     await this.#challenges.close();
   }
@@ -164,6 +168,11 @@ class OrderingIssuer implements AcmeIssuer {
     const { names, previous, signal, lease } = request;
     const { host, keyType, storage, preferredChain, lifetimeMs, directoryUrl } = this.#options;
     assertOrderable(names, directoryUrl);
+    if (previous === undefined)
+      this.#preflight.begin(
+        names,
+        this.#solversFor(names).map(({ type }) => type),
+      );
     const segment = certificateSegment(names);
     const { orderUrl, ...credential } = await obtainCertificate(
       {
@@ -193,6 +202,7 @@ class OrderingIssuer implements AcmeIssuer {
       },
     );
     this.#handedOut.set(segment, orderUrl);
+    this.#preflight.passed(names);
     await this.#tellAccount(names);
     return credential;
   }

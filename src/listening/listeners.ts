@@ -10,6 +10,8 @@ const MOST_NAMES = 10;
 export class Listeners {
   readonly #open = new Map<Server, ListenerAddress>();
   readonly #observers = new Set<() => void>();
+  /** Whether a server of the application's own may listen for plain HTTP as well. */
+  hasRequestListener = false;
 
   /** The open listeners, in the order they were opened. */
   get addresses(): readonly ListenerAddress[] {

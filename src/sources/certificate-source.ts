@@ -118,6 +118,8 @@ export interface SourceHost {
   prepare(credential: Credential): void;
   /** Where the server can be reached now; `onChange` is called whenever that changes, until the source is closed. */
   listeners(onChange?: () => void): readonly ListenerAddress[];
+  /** What is known of how connections from outside come to the listeners; absent in hosts that do not know. */
+  wayIn?(): WayIn;
   /**
    * Answers an ACME challenge from now on, on every listener (RFC 8555 §8.3, RFC 8737).
    * @returns a function that stops answering
@@ -178,6 +180,16 @@ export interface ListenerAddress {
   readonly address: string;
   /** The real port; absent for a unix socket. */
   readonly port?: number;
+}
+
+/** How connections from outside come to the listeners, as far as the server was told. */
+export interface WayIn {
+  /** The origin by which clients come (`publicUrl`). */
+  readonly publicUrl?: string;
+  /** Whether proxies hand connections on (`proxyProtocol`). */
+  readonly isBehindProxy: boolean;
+  /** Whether a server of the application's own may answer HTTP-01 (`requestListener()`). */
+  readonly hasRequestListener: boolean;
 }
 
 /** What a source tells its host of. */

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../clock.js';
 import { defaultDataFolder } from './data-folder.js';
 import type { FolderSettings, FolderStorage, Watch } from './folder-storage.js';
 import { journalIn, journalPosition } from './journal-position.js';
-import type { Storage } from './storage.js';
+import { type Storage, VOLATILE, type VolatileStorage } from './storage.js';
 import { tellSafely } from './tell-safely.js';
 
 /** Options of {@link fileStorage}. */
@@ -46,12 +46,13 @@ export function fileStorage(directory?: string, options: FileStorageOptions = {}
   return storageIn({ root: () => (root ??= defaultDataFolder()), clock, onDamaged: tellSafely(onDamaged) });
 }
 
-function storageIn(settings: FolderSettings): Storage {
+function storageIn(settings: FolderSettings): VolatileStorage {
   let folder: Promise<FolderStorage> | undefined;
   // Loaded only by servers that keep something: every import of the package would pay for it otherwise.
   const load = (): Promise<FolderStorage> =>
     (folder ??= import('./folder-storage.js').then(({ folderStorage }) => folderStorage(settings)));
   return {
+    [VOLATILE]: async () => (await import('./volatility.js')).volatilityOf(settings.root()),
     get: async (key) => (await load()).get(key),
     put: async (key, bytes, options) => (await load()).put(key, bytes, options),
     delete: async (key, options) => (await load()).delete(key, options),

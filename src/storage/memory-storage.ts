@@ -2,7 +2,14 @@
 import { DEFAULT_LEASE_MS, assertLeaseMs } from './lease-duration.js';
 import { leaseLost, versionConflict } from './storage-errors.js';
 import { assertKey } from './storage-key.js';
-import type { Lease, PutOptions, Storage, StoredValue } from './storage.js';
+import {
+  type Lease,
+  type PutOptions,
+  type Storage,
+  type StoredValue,
+  VOLATILE,
+  type VolatileStorage,
+} from './storage.js';
 import { tellSafely } from './tell-safely.js';
 
 /**
@@ -17,7 +24,8 @@ import { tellSafely } from './tell-safely.js';
  */
 export function memoryStorage(): Storage {
   const state: State = { values: new Map(), locks: new Map(), watchers: new Set(), writes: 0 };
-  return {
+  const storage: VolatileStorage = {
+    [VOLATILE]: () => Promise.resolve('memoryStorage() lasts as long as the process'),
     get: (key) => promised(() => get(state, key)),
     put: (key, bytes, options = {}) => promised(() => put(state, { key, bytes, options })),
     delete: (key, { lease } = {}) =>
@@ -38,6 +46,7 @@ export function memoryStorage(): Storage {
       };
     },
   };
+  return storage;
 }
 
 interface State {

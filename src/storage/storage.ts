@@ -64,3 +64,12 @@ export interface Storage {
    */
   watch?(prefix: string, onChange: (key: string) => void): () => void;
 }
+
+/** No name, so that no member of somebody else's storage is taken for it. */
+export const VOLATILE: unique symbol = Symbol('why it does not last');
+
+/** A storage of our own that knows whether what is written is still there after a restart. */
+export interface VolatileStorage extends Storage {
+  /** Why it is not, as half a sentence; undefined where it is, or nothing is known. Never rejects. */
+  [VOLATILE](): Promise<string | undefined>;
+}
