@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { isTestAuthority } from '../acme/test-authority.js';
 import { TlsmithError } from '../errors.js';
+import type { Logger } from '../logger.js';
 import type { SourceHost } from '../sources/certificate-source.js';
 import { fileError } from '../files/file-errors.js';
 import { type AcmeIssuer, acmeIssuer, type AcmeIssuerOptions } from './acme-issuer.js';
@@ -44,6 +45,9 @@ export async function acmeUpkeep(options: AcmeUpkeepOptions): Promise<AcmeUpkeep
     name,
     issuer: onDemand?.guard(issuer) ?? issuer,
     mayPrecede: isNoTestAuthority,
+    leftAside: (names, issuerId) => {
+      tellLeftAside(names, { issuerId, ownId: issuer.id, logger: host.logger });
+    },
     companions: companionsOf(options, { host, storage, issuerId: issuer.id, sourceName: name }),
     failed: (failure) => onDemand?.failed(failure, known),
     names: domains,
@@ -89,6 +93,18 @@ async function issuerFor(
 /** What an authority for tests has issued never serves in the place of a real certificate. */
 function isNoTestAuthority(issuerId: string): boolean {
   return issuerId.startsWith('acme-') && !isTestAuthority(issuerId);
+}
+
+/** From a test authority to a real one there is a gap until the first order is through: whoever sees it may want to know why. */
+function tellLeftAside(
+  names: readonly string[],
+  { issuerId, ownId, logger }: { readonly issuerId: string; readonly ownId: string; readonly logger: Logger },
+): void {
+  if (!isTestAuthority(issuerId) || isTestAuthority(ownId)) return;
+  logger.warn(
+    { names, source: 'acme' },
+    `The certificate for ${names.join(', ')} that an authority for tests has issued is discarded: one that clients trust is ordered, and handshakes wait for it.`,
+  );
 }
 
 async function readRoots(file: string): Promise<string> {

@@ -44,6 +44,8 @@ export interface ManagedSourceOptions {
    * @defaultValue none
    */
   readonly mayPrecede?: (issuerId: string) => boolean;
+  /** Told of a certificate in date, of an issuer that may not precede this one, that is left aside for these names. */
+  readonly leftAside?: (names: readonly string[], issuerId: string) => void;
   /** What goes along with it, and is closed with it. */
   readonly companions?: readonly Companion[];
 }
@@ -66,6 +68,7 @@ export interface ParsedManagedOptions {
   readonly random: RandomShare;
   readonly failed: ((failure: FailedAttemptNotice) => void) | undefined;
   readonly mayPrecede: ((issuerId: string) => boolean) | undefined;
+  readonly leftAside: ((names: readonly string[], issuerId: string) => void) | undefined;
   readonly companions: readonly Companion[];
 }
 
@@ -79,6 +82,7 @@ export function parseManagedOptions(options: ManagedSourceOptions): ParsedManage
     random = drawnShare,
     failed,
     mayPrecede,
+    leftAside,
     companions = [],
   } = options;
   const fractionLeft = options.renewal?.fractionLeft;
@@ -104,6 +108,7 @@ export function parseManagedOptions(options: ManagedSourceOptions): ParsedManage
     random,
     failed,
     mayPrecede,
+    leftAside,
     companions,
   };
 }

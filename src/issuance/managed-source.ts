@@ -268,9 +268,9 @@ class IssuedSource implements ManagedSource {
   }
 
   #predecessor(storage: Storage, { clock }: SourceHost): KeeperTools['predecessor'] {
-    const { issuer, mayPrecede } = this.#options;
+    const { issuer, mayPrecede, leftAside } = this.#options;
     if (mayPrecede === undefined) return undefined;
-    const predecessors = new Predecessors({ storage, clock, issuerId: issuer.id, mayPrecede });
+    const predecessors = new Predecessors({ storage, clock, issuerId: issuer.id, mayPrecede, leftAside });
     return (names) => predecessors.find(names);
   }
 

@@ -18,6 +18,8 @@ export interface PredecessorOptions {
   readonly issuerId: string;
   /** Whether the certificates of another issuer may serve meanwhile. */
   readonly mayPrecede: (issuerId: string) => boolean;
+  /** Told of what is in date and may not. */
+  readonly leftAside: ((names: readonly string[], issuerId: string) => void) | undefined;
 }
 
 /** Looks for predecessors; what issuers there are is read once. */
@@ -31,7 +33,7 @@ export class Predecessors {
 
   /** The one that is good for longest; undefined when there is none in date. */
   async find(names: readonly string[]): Promise<StoredGeneration | undefined> {
-    const { storage, clock } = this.#options;
+    const { storage, clock, mayPrecede, leftAside } = this.#options;
     this.#issuers ??= this.#otherIssuers();
     const issuers = await this.#issuers;
     const stored = await Promise.all(
@@ -40,18 +42,21 @@ export class Predecessors {
         return generation === undefined || generation.isRevoked ? undefined : { ...generation, issuerId };
       }),
     );
-    return stored
+    const inDate = stored
       .filter((generation) => generation !== undefined)
-      .filter(({ credential }) => isInDate(credential, clock.now()))
+      .filter(({ credential }) => isInDate(credential, clock.now()));
+    for (const { issuerId } of inDate) if (!mayPrecede(issuerId)) leftAside?.(names, issuerId);
+    return inDate
+      .filter(({ issuerId }) => mayPrecede(issuerId))
       .sort((one, other) => endOf(other.credential) - endOf(one.credential))[0];
   }
 
   async #otherIssuers(): Promise<readonly string[]> {
-    const { storage, issuerId, mayPrecede } = this.#options;
+    const { storage, issuerId } = this.#options;
     const issuers = new Set<string>();
     for await (const key of storage.list(PREFIX))
       issuers.add(key.slice(PREFIX.length).split('/', 1)[0] ?? '');
-    return [...issuers].filter((id) => id !== issuerId && mayPrecede(id));
+    return [...issuers].filter((id) => id !== issuerId);
   }
 }
 

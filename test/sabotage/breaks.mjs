@@ -3190,8 +3190,8 @@ export const breaks = [
   {
     name: 'fallback: test certificates precede real ones',
     file: 'src/issuance/predecessors.ts',
-    find: 'id !== issuerId && mayPrecede(id)',
-    replace: 'id !== issuerId',
+    find: '.filter(({ issuerId }) => mayPrecede(issuerId))',
+    replace: '',
     test: 'test/issuance/predecessors.test.ts',
     testName: 'when it is one for tests',
   },
@@ -4734,5 +4734,21 @@ export const breaks = [
     replace: "if (outer.protocol === 'https')",
     test: 'test/acme/preflight.test.ts',
     testName: 'an HTTP server of the app',
+  },
+  {
+    name: 'ACME switch: what a test authority has issued serves for the real one',
+    file: 'src/issuance/predecessors.ts',
+    find: '.filter(({ issuerId }) => mayPrecede(issuerId))',
+    replace: ".filter(({ issuerId }) => issuerId !== '')",
+    test: 'test/end-to-end/acme-staging.test.ts',
+    testName: 'never serve each other',
+  },
+  {
+    name: 'ACME switch: discarded test certificates are not told of',
+    file: 'src/issuance/predecessors.ts',
+    find: 'if (!mayPrecede(issuerId)) leftAside?.(names, issuerId);',
+    replace: "if (issuerId === '') leftAside?.(names, issuerId);",
+    test: 'test/end-to-end/acme-staging.test.ts',
+    testName: 'never serve each other',
   },
 ];
