@@ -2,6 +2,12 @@
 // validations that are remembered, chains to choose from, short lives, accounts that are lost.
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import { Agent, type AgentOptions } from 'node:https';
+import { connect, type Socket } from 'node:net';
+import { type Duplex, PassThrough } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
 import { readdir, stat } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import {
@@ -25,6 +31,7 @@ import {
   nextFailure,
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { portOf } from './support/connections.js';
 
 const running: Pebble[] = [];
 const newName = nameGenerator('authority');
@@ -174,6 +181,57 @@ describe('An authority', () => {
   });
 });
 
+describe('A proxy', () => {
+  it('given as `agent` is what every request goes through', async () => {
+    const pebble = await authority();
+    const asked: string[] = [];
+    const proxy = createServer().on('connect', ({ url = '' }: { url?: string }, client: Socket) => {
+      asked.push(url);
+      const onward = connect(pebble.ports.acme, '127.0.0.1', () => client.write('HTTP/1.1 200 OK\r\n\r\n'));
+      for (const [one, other] of [
+        [client, onward],
+        [onward, client],
+      ] as const)
+        one.on('error', () => other.destroy()).on('close', () => other.destroy());
+      client.pipe(onward).pipe(client);
+    });
+    keep(proxy).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const agent = new ProxyAgent(portOf(proxy), { ca: pebble.serverCa, maxSockets: 2 });
+    // Whoever connects by himself finds nobody of this name.
+    const directoryUrl = 'https://ca.invalid/dir';
+    const { secure, failed } = await serving(pebble, { domains: newName(), directoryUrl, agent });
+    await secure.ready();
+    await secure.close({ graceMs: 0 });
+    agent.destroy();
+    expect(failed).toEqual([]);
+    expect(new Set(asked)).toEqual(new Set(['ca.invalid:443']));
+  });
+});
+
+/** The least that an agent for a proxy does (RFC 9110 §9.3.6). */
+class ProxyAgent extends Agent {
+  readonly #port: number;
+
+  constructor(port: number, options: AgentOptions) {
+    super(options);
+    this.#port = port;
+  }
+
+  override createConnection(
+    options: AgentOptions & { readonly host?: string; readonly port?: number },
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    const path = `${String(options.host)}:${String(options.port)}`;
+    const tunnel = request({ method: 'CONNECT', host: '127.0.0.1', port: this.#port, path });
+    tunnel.on('connect', (_response, socket) => {
+      callback?.(null, connectTls({ ...options, socket, servername: 'localhost' }));
+    });
+    tunnel.on('error', (error) => callback?.(error, new PassThrough()));
+    tunnel.end();
+  }
+}
+
 describe('The account', () => {
   it('is found again when it was made and the process was killed before it could be stored', async () => {
     const pebble = await authority();
@@ -235,6 +293,24 @@ describe('The account', () => {
     expect(told[0]).toMatch(
       /0 issue "ca\.example; accounturi=https:\/\/127\.0\.0\.1:\d+\/my-account\/\w+; validationmethods=tls-alpn-01,http-01"/,
     );
+  });
+
+  it('is made with the contact that was given, and without one where none was', async () => {
+    const pebble = await authority();
+    const front = await startPebbleFront(pebble);
+    keep(() => front.stop());
+    const { directoryUrl } = front;
+    for (const given of [{ email: 'tls@shop.test' }, {}]) {
+      const { secure } = await serving(pebble, { domains: newName(), directoryUrl, ...given });
+      await secure.ready();
+      await secure.close({ graceMs: 0 });
+    }
+    const made = front.requests.filter(({ path }) => path === '/sign-me-up');
+    expect(made.map(({ payload }) => payload)).toMatchObject([
+      { termsOfServiceAgreed: true, contact: ['mailto:tls@shop.test'] },
+      { termsOfServiceAgreed: true },
+    ]);
+    expect(made[1]?.payload?.['contact'] ?? []).toEqual([]);
   });
 
   it('can be of a key that the user has', async () => {

@@ -1,6 +1,7 @@
 // Names that no public authority can certify: none is asked, and an authority of one's own is.
 import { describe, expect, it } from '@jest/globals';
 import { Agent } from 'node:https';
+import { memoryStorage } from '../../src/index.js';
 import type { Pebble } from '../support/pebble.js';
 import { acmePage, acmeServer, acmeServing, HOST } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
@@ -39,6 +40,25 @@ describe('A private name', () => {
     const states = secure.status().certificates;
     expect(states.map(({ lastError }) => lastError?.code)).toEqual(Array(3).fill('ACME_IDENTIFIER_REJECTED'));
     expect(states.every(({ nextAttempt }) => Date.parse(nextAttempt ?? '') > Date.now())).toBe(true);
+    expect(agent.asked).toBe(0);
+    agent.destroy();
+  });
+
+  it('of a certificate in use goes on being served when the authority is changed to a public one', async () => {
+    const storage = memoryStorage();
+    const domains = 'db.internal';
+    const own = await acmeServing({ pebble, keep, options: { domains }, server: { storage } });
+    await own.secure.ready();
+    const { serialNumber } = await acmePage(pebble, domains);
+    await own.secure.close({ graceMs: 0 });
+    const agent = new NoAgent();
+    const options = { domains, directoryUrl: 'letsencrypt', agent } as const;
+    const { secure } = await acmeServing({ pebble, keep, options, server: { storage } });
+    await expect(secure.renew(domains)).rejects.toMatchObject({ code: 'ACME_IDENTIFIER_REJECTED' });
+    expect(await acmePage(pebble, domains)).toMatchObject({ status: 200, serialNumber });
+    expect(secure.status().certificates).toMatchObject([
+      { serialNumber, lastError: { code: 'ACME_IDENTIFIER_REJECTED' }, nextAttempt: expect.any(String) },
+    ]);
     expect(agent.asked).toBe(0);
     agent.destroy();
   });

@@ -1,12 +1,20 @@
 // A certificate is in use and its renewal fails, in every way that an authority can fail: each has a code and the
 // authority's own words, the next try is known, the certificate goes on serving, and nothing is asked in a loop.
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer as createTlsServer } from 'node:tls';
 import type { AcmeOptions, SecureServerOptions, TlsmithErrorCode } from '../../src/index.js';
 import { testCa } from '../support/certificates.js';
 import type { Pebble } from '../support/pebble.js';
 import type { Interception, PebbleFront, ScriptedAnswer } from '../support/pebble-front.js';
 import { acmePage, nameGenerator } from './support/acme-server.js';
-import { type CertificateInUse, certificateInUse, json, problem } from './support/certificate-in-use.js';
+import {
+  type CertificateInUse,
+  certificateInUse,
+  failedRenewal,
+  json,
+  problem,
+} from './support/certificate-in-use.js';
 import { closesAfterEach } from './support/cleanup.js';
 import { hurriedClock, shiftedClock } from './support/clocks.js';
 import { frontedPebble } from './support/fronted-pebble.js';
@@ -21,6 +29,8 @@ let front: PebbleFront;
 frontedPebble((started) => {
   ({ pebble, front } = started);
 });
+
+afterEach(() => leadTo('127.0.0.1'));
 
 /** Has a certificate, which is in use. */
 function inUse(
@@ -49,6 +59,31 @@ function failedAuthorization(type: string, detail: string): Interception {
     };
     return json({ identifier: { type: 'dns', value: 'x.test' }, status: 'invalid', challenges: [challenge] });
   };
+}
+
+/** In the status: the failure is known, and so is when it is tried again. */
+const FAILED_ONCE = {
+  attempts: 1,
+  state: 'valid',
+  nextAttempt: expect.any(String),
+  lastError: expect.any(Object),
+};
+
+/** Where the authority's resolver leads all names. */
+async function leadTo(ip: string): Promise<void> {
+  const url = `http://127.0.0.1:${pebble.ports.dnsManagement}/set-default-ipv4`;
+  const { ok } = await fetch(url, { method: 'POST', body: JSON.stringify({ ip }) });
+  expect(ok).toBe(true);
+}
+
+/** Somebody else's TLS server, where validators come. */
+async function anotherServer(host: string): Promise<void> {
+  const { cert, key } = await (await testCa()).issue({ names: ['proxy.test'] });
+  const server = keep(createTlsServer({ cert, key, ALPNProtocols: ['acme-tls/1', 'http/1.1'] }));
+  server.on('tlsClientError', () => undefined);
+  server.on('secureConnection', (socket) => socket.on('error', () => undefined).end());
+  server.listen(pebble.tlsPort, host);
+  await once(server, 'listening');
 }
 
 type Fault = readonly [what: string, intercept: Interception, code: TlsmithErrorCode, words: string];
@@ -150,9 +185,11 @@ const FAULTS: readonly Fault[] = [
 
 describe('While a certificate is in use, an authority', () => {
   it.each(FAULTS)('that %s', async (_, intercept, code, words) => {
-    const { secure, name, serialNumber, failed } = await inUse();
+    const made = await inUse();
+    const { secure, name, failed } = made;
     front.intercept = intercept;
-    await expect(secure.renew(name)).rejects.toMatchObject({ code });
+    const { error, serialNumber } = await failedRenewal(made);
+    expect(error).toMatchObject({ code });
     const asked = front.requests.length;
     expect(failed).toMatchObject([{ attempt: 1, error: { code, message: expect.stringContaining(words) } }]);
     // What serves, and what is known of the next try.
@@ -183,6 +220,7 @@ describe('While a certificate is in use, an authority', () => {
       { attempt: 1, error: { message: expect.stringContaining('does not belong') } },
     ]);
     expect(await acmePage(pebble, name)).toMatchObject({ status: 200, serialNumber });
+    expect(secure.status().certificates).toMatchObject([FAILED_ONCE]);
     front.intercept = () => undefined;
     await secure.renew(name);
     expect((await acmePage(pebble, name)).serialNumber).not.toBe(serialNumber);
@@ -193,7 +231,8 @@ describe('While a certificate is in use, an authority', () => {
     ['an authorization that is never decided', '/authZ/', 'pending', 4 * MINUTE_MS],
   ])('that has %s is given up on', async (_, path, status, limitMs) => {
     const clock = shiftedClock();
-    const { secure, name, serialNumber, failed } = await inUse({ clock });
+    const made = await inUse({ clock });
+    const { secure, name, failed } = made;
     let stuck = 0;
     front.intercept = (request) => {
       if (!request.path.startsWith(path) || request.payload !== undefined) return undefined;
@@ -211,11 +250,33 @@ describe('While a certificate is in use, an authority', () => {
           })
         : json({ identifiers, status, finalize: url, authorizations: [url] });
     };
-    await expect(secure.renew(name)).rejects.toMatchObject({ code: expect.stringMatching(/^ACME_/) });
+    const { error, serialNumber } = await failedRenewal(made);
+    expect(error).toMatchObject({ code: expect.stringMatching(/^ACME_/) });
     expect(failed).toHaveLength(1);
     expect(stuck).toBeLessThan(10);
+    expect(secure.status().certificates).toMatchObject([FAILED_ONCE]);
     expect(await acmePage(pebble, name)).toMatchObject({ status: 200, serialNumber });
     front.intercept = () => undefined;
+    await secure.renew(name);
+    expect((await acmePage(pebble, name)).serialNumber).not.toBe(serialNumber);
+  });
+
+  it.each([
+    ['reach nobody', 'ACME_CONNECTION', 'Failed to connect', undefined],
+    ['meet somebody else', 'ACME_ALPN_INTERCEPTED', 'by tls-alpn-01', 'another'],
+  ])('whose validators %s', async (_, code, words, other) => {
+    const made = await inUse();
+    const { secure, name, failed } = made;
+    if (other !== undefined) await anotherServer('127.0.0.3');
+    await leadTo('127.0.0.3');
+    const { error, serialNumber } = await failedRenewal(made);
+    expect(error).toMatchObject({ code });
+    expect(failed).toMatchObject([{ attempt: 1, error: { code, message: expect.stringContaining(words) } }]);
+    expect(await acmePage(pebble, name)).toMatchObject({ status: 200, serialNumber });
+    expect(secure.status().certificates).toMatchObject([
+      { ...FAILED_ONCE, serialNumber, lastError: { code } },
+    ]);
+    await leadTo('127.0.0.1');
     await secure.renew(name);
     expect((await acmePage(pebble, name)).serialNumber).not.toBe(serialNumber);
   });
@@ -240,6 +301,9 @@ describe('While a certificate is in use, an authority', () => {
     await expect(secure.renew(name)).rejects.toMatchObject({ code: 'ISSUED_CREDENTIAL_INVALID' });
     expect(failed.at(-1)?.error.message).toMatch(/expired on/);
     expect(failed.at(-1)?.error.message).toMatch(/the clock of this machine says/);
+    const { nextAttempt = '', attempts } = secure.status().certificates[0] ?? {};
+    expect(attempts).toBe(failed.length);
+    expect(Date.parse(nextAttempt)).toBeGreaterThan(clock.now());
     for (let count = 0; count < 5; count += 1)
       expect(await acmePage(pebble, name)).toMatchObject({ status: 200, serialNumber });
     await expect(secure.renew(name)).rejects.toMatchObject({ code: 'ISSUED_CREDENTIAL_INVALID' });

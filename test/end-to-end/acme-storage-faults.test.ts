@@ -58,7 +58,7 @@ whereMountsAre('A disk that fills up: nothing more is ordered, until there is sp
     expect(pebble.orders()).toBe(before);
     const lastError = { code: 'STORAGE_NOT_WRITABLE', message: expect.stringMatching(/ENOSPC/) };
     expect(secure.status().certificates).toMatchObject([
-      { serialNumber, state: 'valid', attempts: 2, lastError },
+      { serialNumber, state: 'valid', attempts: 2, lastError, nextAttempt: expect.any(String) },
     ]);
     expect(await acmePage(pebble, name)).toMatchObject({ status: 200, serialNumber });
     await rm(folder.file('ballast'));
@@ -81,6 +81,10 @@ whereMountsAre('A disk that becomes read-only: what is stored serves, also after
     await run('mount', ['-o', 'remount,ro', folder.path]);
     await expect(first.secure.renew(name)).rejects.toMatchObject({ code: 'STORAGE_NOT_WRITABLE' });
     expect(await acmePage(pebble, name)).toMatchObject({ status: 200, serialNumber });
+    const lastError = { code: 'STORAGE_NOT_WRITABLE', message: expect.stringMatching(/EROFS/) };
+    expect(first.secure.status().certificates).toMatchObject([
+      { serialNumber, state: 'valid', attempts: 1, lastError, nextAttempt: expect.any(String) },
+    ]);
     await first.secure.close({ graceMs: 0 });
     const again = await serving(name, folder.file('storage'));
     expect(again.secure.status().findings).toMatchObject([{ code: 'STORAGE_NOT_WRITABLE' }]);

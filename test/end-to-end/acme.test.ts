@@ -1,5 +1,6 @@
 // acme() against Pebble: a real certificate authority whose validators connect to the server under test.
 import { describe, expect, it } from '@jest/globals';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AcmeOptions, fileStorage, memoryStorage, type SecureServerOptions } from '../../src/index.js';
@@ -15,6 +16,7 @@ import {
   nameGenerator,
 } from './support/acme-server.js';
 import { closesAfterEach } from './support/cleanup.js';
+import { tls } from './support/connections.js';
 import { sharedPebble } from './support/shared-pebble.js';
 
 const keep = closesAfterEach();
@@ -104,6 +106,16 @@ describe('acme()', () => {
     expect(await page('127.0.0.1')).toEqual({ status: 200, names: 'IP Address:127.0.0.1' });
   });
 
+  it('gets a certificate for an IPv6 address by its reverse name', async () => {
+    const { secure } = made({ domains: '[::1]' });
+    await secure.listen({ port: pebble.tlsPort, host: '::1' });
+    await secure.ready();
+    const caPem = await pebble.rootPem();
+    const socket = await tls(pebble.tlsPort, { host: '::1', ca: caPem, servername: '' });
+    expect(socket.getPeerCertificate().subjectaltname).toBe('IP Address:0:0:0:0:0:0:0:1');
+    socket.destroy();
+  });
+
   it('works in front of HTTP/2', async () => {
     const name = newName();
     const { secure } = await serving({ domains: name }, { http2: true });
@@ -152,6 +164,21 @@ describe('acme()', () => {
     await secure.renew(name);
     expect(secure.status().certificates[0]?.serialNumber).not.toBe(serial);
     expect(pebble.orders() - before).toBe(1);
+  });
+
+  it('makes a new key for each certificate', async () => {
+    const name = newName();
+    const { secure } = await serving({ domains: name });
+    await secure.ready();
+    const keys = new Set<string>();
+    for (let count = 0; count < 3; count += 1) {
+      const socket = await tls(pebble.tlsPort, { servername: name, ca: await pebble.rootPem() });
+      const { publicKey } = new X509Certificate(socket.getPeerCertificate().raw);
+      keys.add(publicKey.export({ type: 'spki', format: 'pem' }).toString());
+      socket.destroy();
+      await secure.renew(name);
+    }
+    expect(keys.size).toBe(3);
   });
 
   it('uses one account for all certificates that are ordered at the same time', async () => {

@@ -4751,4 +4751,28 @@ export const breaks = [
     test: 'test/end-to-end/acme-staging.test.ts',
     testName: 'never serve each other',
   },
+  {
+    name: 'ACME requests: the contact is not sent',
+    file: 'src/acme/account.ts',
+    find: '...(email === undefined ? {} : { contact: [`mailto:${email}`] }),',
+    replace: '',
+    test: 'test/end-to-end/acme-authorities.test.ts',
+    testName: 'is made with the contact',
+  },
+  {
+    name: 'ACME requests: the agent is left out',
+    file: 'src/acme/transport.ts',
+    find: '      agent ??\n',
+    replace: '',
+    test: 'test/end-to-end/acme-authorities.test.ts',
+    testName: 'is what every request goes through',
+  },
+  {
+    name: 'ACME requests: the key of the certificate before is used again',
+    file: 'src/acme/certificate-order.ts',
+    find: 'const { privateKey: key } = await generateKeyPair(request.keyType);',
+    replace: 'const key = request.previousKey ?? (await generateKeyPair(request.keyType)).privateKey;',
+    test: 'test/end-to-end/acme.test.ts',
+    testName: 'makes a new key for each certificate',
+  },
 ];

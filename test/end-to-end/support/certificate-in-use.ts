@@ -39,6 +39,28 @@ export async function certificateInUse({
   return { ...serving, name, serialNumber };
 }
 
+/**
+ * A renewal that has to fail, and the serial number of what was in use before. Now and then Pebble has an order ready at once, without
+ * a validation that could fail, although it is told to reuse none: then the next one is tried.
+ */
+export async function failedRenewal({
+  secure,
+  name,
+}: Pick<CertificateInUse, 'secure' | 'name'>): Promise<{
+  readonly error: unknown;
+  readonly serialNumber: string;
+}> {
+  for (let tries = 0; tries < 5; tries += 1) {
+    const { serialNumber = '' } = secure.status().certificates[0] ?? {};
+    const error: unknown = await secure.renew(name).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (error !== undefined) return { error, serialNumber };
+  }
+  throw new Error('It was renewed each time.');
+}
+
 /** A refusal in the authority's words (RFC 8555 §6.7). */
 export function problem(type: string, detail: string, status = 403): ScriptedAnswer {
   return { status, body: { type: `urn:ietf:params:acme:error:${type}`, detail } };
