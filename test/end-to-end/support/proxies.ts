@@ -22,6 +22,8 @@ export interface Behind {
   readonly httpsPort: number;
   readonly httpPort: number;
   readonly folder: TemporaryFolder;
+  /** Where the proxy listens, if not on a port of its own. */
+  readonly frontPort?: number;
 }
 
 type Program = 'nginx' | 'haproxy' | 'caddy';
@@ -46,9 +48,9 @@ const FRAMES: Readonly<Record<Program, (config: string, folder: TemporaryFolder)
 
 /** Starts a proxy with the `index`th block of its language on the page. */
 export async function proxyOf(program: Program, index: number, behind: Behind): Promise<Proxy> {
-  const { folder } = behind;
-  const reserved = await reservePorts(1);
-  const [port = 0] = reserved.ports;
+  const { folder, frontPort } = behind;
+  const reserved = frontPort === undefined ? await reservePorts(1) : undefined;
+  const port = frontPort ?? reserved?.ports[0] ?? 0;
   const file = folder.file(`${program}-${index}.conf`);
   await writeFile(file, FRAMES[program](configOf(program, index, { ...behind, port }), folder));
   const args = {
@@ -68,7 +70,7 @@ export async function proxyOf(program: Program, index: number, behind: Behind): 
     const timer = setTimeout(() => child.kill('SIGKILL'), 3_000);
     await exited;
     clearTimeout(timer);
-    await reserved.release();
+    await reserved?.release();
   };
   try {
     await reachable(port, () => child.exitCode !== null);
@@ -94,6 +96,7 @@ function configOf(
     .replaceAll('10.0.0.7:8443', `127.0.0.1:${httpsPort}`)
     .replaceAll('10.0.0.7:8080', `127.0.0.1:${httpPort}`)
     .replaceAll('/etc/tls', folder.path)
+    .replace('bind :80', `bind 127.0.0.1:${port}`)
     .replace('bind :443', `bind 127.0.0.1:${port}`)
     .replace('listen 443', `listen 127.0.0.1:${port}`)
     .replace(/^example\.com \{/m, `https://a.test:${port} {\n  bind 127.0.0.1`)
