@@ -10,6 +10,11 @@ export type { HttpListenerOptions, PolicyOptions, SecureServerOptions } from './
 export type { AttachableServer, Http2RequestHandler, RequestHandler } from './application/application.js';
 export type { ListenTarget } from './listening/listen-target.js';
 export type { CertificateInput, ClientAuthOptions } from './client-auth/client-auth-options.js';
+export {
+  requireClientCert,
+  type RequireClientCert,
+  type RequireClientCertOptions,
+} from './client-auth/require-client-cert.js';
 export type { RedirectStatus } from './http/redirect.js';
 export type { HstsOptions } from './http/hsts.js';
 export type { TlsBaseline } from './handshake/tls-settings.js';

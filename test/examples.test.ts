@@ -159,6 +159,28 @@ describe('An example serves a page and ends by itself:', () => {
       );
     }));
 
+  it('client-certificate-routes.ts, one page of which is for certified clients only', () =>
+    withTemporaryFolder(async (folder) => {
+      const authority = await clientAuthority('Clients');
+      await writeFile(folder.file('ca.pem'), authority.pem);
+      await running(
+        'client-certificate-routes.ts',
+        async ({ port }) => {
+          expect(await page(port)).toBe('Hello, world\n');
+          const admin = async (client: object): Promise<string> => {
+            const host = { servername: 'localhost', rejectUnauthorized: false };
+            const socket = connectTls({ port, host: '127.0.0.1', ...host, ...client });
+            socket.end('GET /admin HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+            return text(socket);
+          };
+          expect(await admin({})).toMatch(/^HTTP\/1.1 401 /);
+          expect(await admin(await authority.issue({ name: 'former' }))).toMatch(/^HTTP\/1.1 403 /);
+          expect(await admin(await authority.issue({ name: 'ann' }))).toContain('Hello, admin\n');
+        },
+        { env: { ...ANY_PORTS, CLIENT_CA: folder.file('ca.pem') } },
+      );
+    }));
+
   it('attach-existing-server.ts, and redirects plain HTTP on the same port', () =>
     running('attach-existing-server.ts', async ({ port }) => {
       expect(await page(port)).toBe('still the same server\n');
