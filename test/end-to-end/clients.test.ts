@@ -45,6 +45,18 @@ afterAll(async () => {
 });
 
 describe('curl', () => {
+  it.each([false, true])(
+    'gets headers alone by HEAD, and none that speaks of the server or of HTTP/3 (HTTP/2: %s)',
+    async (http2) => {
+      const { headers, ...answer } = await curl({ ...target, http2, path: '/x', extraArgs: ['--head'] });
+      expect(answer).toMatchObject({ exitCode: 0, status: 200, httpVersion: http2 ? '2' : '1.1', body: '' });
+      expect(headers['content-type']).toBe('text/html');
+      expect(headers).not.toHaveProperty('alt-svc');
+      expect(headers).not.toHaveProperty('server');
+      expect((await curl({ ...target, http2 })).headers).not.toHaveProperty('alt-svc');
+    },
+  );
+
   it('gets a page by HTTP/1.1 and by HTTP/2', async () => {
     expect(await curl({ ...target, path: '/x?y=1' })).toMatchObject({
       exitCode: 0,

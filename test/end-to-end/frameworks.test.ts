@@ -32,7 +32,8 @@ import {
   type SecureServerOptions,
 } from '../../src/index.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
-import { curl, nodeHttp2, nodeHttps } from '../support/clients.js';
+import { chromium, curl, nodeHttp2, nodeHttps } from '../support/clients.js';
+import { withTemporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
 import { closesAfterEach } from './support/cleanup.js';
 import {
@@ -352,6 +353,57 @@ describe('server-sent events', () => {
     expect(received[1]).toBe('data: one-1\n\ndata: two-1\n\n');
     for (const response of responses) response.end();
     await Promise.all(streams.map((stream) => once(stream, 'end')));
+  });
+});
+
+describe('the event sources of a browser', () => {
+  const COUNT = 10;
+  /** So many of one origin: the page is complete once `enough` of them are open. */
+  const openedWith = async (http2: boolean, enough: number): Promise<{ most: number; dom: string }> => {
+    let most = 0;
+    const streams = new Set<ServerResponse>();
+    let waiting: ServerResponse | undefined;
+    const script = `for (let index = 0; index < ${COUNT}; index += 1)
+        new EventSource('/events/' + index);`;
+    const complete = (): void => {
+      // The picture that the page waits for takes a connection of its own.
+      if (streams.size >= enough && waiting !== undefined) waiting.end();
+    };
+    const port = await listening(
+      (request: IncomingMessage, response: ServerResponse) => {
+        if (request.url === '/picture') {
+          waiting = response;
+          complete();
+        } else if (request.url?.startsWith('/events/') === true) {
+          response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: x\n\n');
+          streams.add(response);
+          response.on('close', () => streams.delete(response));
+          most = Math.max(most, streams.size);
+          complete();
+        } else {
+          response.setHeader('content-type', 'text/html');
+          response.end(`<img src="/picture"><script>${script}</script>`);
+        }
+      },
+      { http2 },
+    );
+    return withTemporaryFolder(async (folder) => {
+      const { rootFile: caFile } = await ca.writeTo(folder.path);
+      const { dom } = await chromium({ url: `https://a.test:${port}/`, caFile });
+      return { most, dom };
+    });
+  };
+
+  it('are as many as a page wants over HTTP/2', async () => {
+    const { most, dom } = await openedWith(true, COUNT);
+    expect(most).toBe(COUNT);
+    expect(dom).toContain('<img');
+  });
+
+  it('are six connections at most over HTTP/1.1, whatever the page wants', async () => {
+    const { most } = await openedWith(false, 5);
+    expect(most).toBeGreaterThanOrEqual(5);
+    expect(most).toBeLessThanOrEqual(6);
   });
 });
 

@@ -15,7 +15,16 @@ import { type ManualClock, manualClock } from '../support/manual-clock.js';
 import { captureClientHello } from '../support/raw-client-hello.js';
 import { until } from '../support/until.js';
 import { closesAfterEach } from './support/cleanup.js';
-import { gone, http1Get, portOf, tcp, tls } from './support/connections.js';
+import {
+  gone,
+  http1Get,
+  http2Get,
+  http2Session,
+  portOf,
+  tcp,
+  tls,
+  untilClosed,
+} from './support/connections.js';
 import { memoryLog, type MemoryLog } from './support/log.js';
 
 const keep = closesAfterEach();
@@ -136,6 +145,34 @@ describe('handshakes that are begun and left', () => {
     const client = keep(await tcp(port));
     return [client, (await accepted)[0]];
   }
+});
+
+describe('an answer that takes long', () => {
+  it('trickles on past every deadline, over HTTP/1.1 and HTTP/2', async () => {
+    const CHUNKS = 20;
+    const sources = pemPair(await ca.issue({ names: ['a.test'] }));
+    const options = { sources, logger: false, handshakeTimeoutMs: 500, clock, http2: true } as const;
+    // Longer than the handshake may take in all, and than the hello, by the clock that is set forward in the middle.
+    const slow = createSecureServer(options, (_request: IncomingMessage, response: ServerResponse) => {
+      let sent = 0;
+      const trickle = setInterval(() => {
+        sent += 1;
+        response.write(`${sent}\n`);
+        if (sent < CHUNKS) return;
+        clearInterval(trickle);
+        response.end();
+      }, 50);
+    });
+    await keep(slow).listen({ port: 0, host: '127.0.0.1' });
+    const session = keep(await http2Session(portOf(slow.server), { ca: ca.rootPem }));
+    const socket = keep(await tls(portOf(slow.server), { ca: ca.rootPem }));
+    const answers = [http2Get(session, '/'), untilClosed(socket)] as const;
+    socket.write('GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n');
+    await clock.advance(60_000);
+    const [{ body }, whole] = await Promise.all(answers);
+    expect(body.split('\n')).toHaveLength(CHUNKS + 1);
+    expect(whole.toString()).toContain(`\n${CHUNKS}\n`);
+  });
 });
 
 describe('a renegotiation', () => {

@@ -1,10 +1,13 @@
 // Where a server listens, and what is said when it cannot.
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { unlinkSync } from 'node:fs';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import {
   type CertificateSource,
@@ -16,7 +19,9 @@ import {
 } from '../../src/index.js';
 import { listen } from '../../src/listening/listen.js';
 import { testCa, type TestCa, type TestPair } from '../support/certificates.js';
-import { curl, nodeHttps, sClient } from '../support/clients.js';
+import { curl, environmentWithoutTrust, nodeHttps, sClient } from '../support/clients.js';
+import { compiled } from '../support/programs.js';
+import { reservePorts } from '../support/reserved-ports.js';
 import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
 import { withoutPrivileges, firstLine, runChild, startChild } from './support/child.js';
@@ -24,6 +29,7 @@ import { closesAfterEach } from './support/cleanup.js';
 import { portOf, tcp, untilClosed } from './support/connections.js';
 
 const keep = closesAfterEach();
+const hasSocketActivation = spawnSync('systemd-socket-activate', ['--version']).status === 0;
 const loopback = { port: 0, host: '127.0.0.1' };
 let ca: TestCa;
 let pair: TestPair;
@@ -217,12 +223,100 @@ describe('an address', () => {
       hint: expect.stringContaining('127.0.0.1'),
     });
   });
+  it('that comes later, such as that of a VPN, can be listened to when it is there: nothing is left half open', async () => {
+    const secure = secured({ http: { port: 0 } });
+    const late = { port: 0, host: '192.0.2.1' };
+    for (let attempt = 0; attempt < 2; attempt += 1)
+      await expect(secure.listen(late)).rejects.toMatchObject({
+        code: 'ADDRESS_NOT_LOCAL',
+        host: '192.0.2.1',
+      });
+    expect(secure.status().listeners).toEqual([]);
+    await secure.listen(loopback);
+    expect(await nodeHttps({ port: portOf(secure.server), host: 'a.test', caPem: ca.rootPem })).toMatchObject(
+      { body: 'page' },
+    );
+  });
   it('that does not resolve rejects with LISTEN_FAILED', async () => {
     await expect(secured().listen({ port: 0, host: 'no-such-host.invalid' })).rejects.toMatchObject({
       code: 'LISTEN_FAILED',
       hint: expect.stringContaining('leave it out'),
     });
   });
+});
+
+describe('all addresses', () => {
+  const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+    all?.some(({ address }) => address === '::1'),
+  );
+  const statusBy = async (port: number, family: '-4' | '-6'): Promise<number> => {
+    const address = family === '-4' ? '127.0.0.1' : '[::1]';
+    const extraArgs = [family, '--connect-to', `a.test:${port}:${address}:${port}`];
+    return (await curl({ port, host: 'a.test', caPem: ca.rootPem, extraArgs })).status;
+  };
+
+  it('of IPv4 are 0.0.0.0, and the URLs that are printed name those that lead here', async () => {
+    const secure = secured();
+    await secure.listen({ port: 0, host: '0.0.0.0' });
+    const port = portOf(secure.server);
+    expect(await statusBy(port, '-4')).toBe(200);
+    if (hasIpv6) expect(await statusBy(port, '-6')).toBe(0);
+    expect(secure.urls.length).toBeGreaterThan(0);
+    expect(secure.urls.join(' ')).not.toContain('0.0.0.0');
+  });
+
+  (hasIpv6 ? it : it.skip)('of both families are ::', async () => {
+    const secure = secured();
+    await secure.listen({ port: 0, host: '::' });
+    const port = portOf(secure.server);
+    expect([await statusBy(port, '-4'), await statusBy(port, '-6')]).toEqual([200, 200]);
+    expect(secure.urls.join(' ')).not.toContain('[::]');
+  });
+});
+
+describe('a program', () => {
+  it('whose listen() fails, and that does not catch it, ends with an exit code and the reason', async () => {
+    const port = portOf(await taken());
+    const program = compiled(__dirname, '..', '..', 'docs', 'examples', 'http2.ts');
+    const env = { ...environmentWithoutTrust(), PORT: String(port) };
+    const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const [said, [exitCode]] = (await Promise.all([text(child.stderr), once(child, 'close')])) as [
+      string,
+      [number | null],
+    ];
+    expect(exitCode).toBe(1);
+    expect(said).toContain('PORT_IN_USE');
+  });
+
+  (hasSocketActivation ? it : it.skip)(
+    'is started by systemd at its first connection, and takes over the socket',
+    async () => {
+      const { ports, release } = await reservePorts(1);
+      keep(release);
+      const [port = 0] = ports;
+      const wrapper = [
+        'sh',
+        '-c',
+        'exec systemd-socket-activate -l "$0" "$@" 2>/dev/null',
+        `127.0.0.1:${port}`,
+      ];
+      const child = startChild('listen', { input: { fd: 3 }, wrapper });
+      try {
+        const target = { port, host: 'a.test' };
+        await until(async () => (await sClient(target)).isConnected, 'the program to be started');
+        const seen = await sClient({
+          ...target,
+          send: 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n',
+        });
+        expect(seen.stdout).toContain('child');
+        const closed = once(child, 'close');
+        child.stdin?.end();
+        expect(await closed).toEqual([0, null]);
+      } finally {
+        child.kill('SIGKILL');
+      }
+    },
+  );
 });
 
 describe('a unix socket', () => {
