@@ -168,4 +168,21 @@ describe.each(['tls1_2', 'tls1_3'] as const)('by %s, a client of an open name', 
         expect(other.stdout).not.toContain('authorized=');
       }
     }));
+
+  it('gets 421 for a Host of a name that requires a certificate, resumed or not, and with a certificate too', () =>
+    withTemporaryFolder(async (folder) => {
+      const visitor = { port: await policyServer(), protocol, folder };
+      await comeIn(visitor, 'open.test');
+      await writeFile(folder.file('client.pem'), ann.cert + ann.key);
+      const certificate = ['-cert', folder.file('client.pem'), '-key', folder.file('client.pem')];
+      for (const own of [{ sessionIn: folder.file('session') }, {}, { extraArgs: certificate }]) {
+        const target = { port: visitor.port, host: 'open.test', protocol, ...own };
+        const answer = await sClient({
+          ...target,
+          send: 'GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n',
+        });
+        expect(answer.stdout).toContain('HTTP/1.1 421 Misdirected Request');
+        expect(answer.stdout).not.toContain('authorized=');
+      }
+    }));
 });
