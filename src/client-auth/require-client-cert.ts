@@ -18,21 +18,21 @@ export interface RequireClientCertOptions {
   readonly allow?: (certificate: X509Certificate) => boolean | Promise<boolean>;
 }
 
-/** A request of `node:http`, `node:http2`, Express or Fastify (`request.raw`). */
-interface SecuredRequest {
-  readonly socket: Socket;
-}
+/**
+ * Middleware in the form of Express and Connect, for requests and responses of `node:http` and `node:http2`; a hook
+ * `onRequest` of Fastify calls it with `request.raw`, `reply.raw` and `done`.
+ */
+export type RequireClientCert = (
+  request: { readonly socket: Socket },
+  response: {
+    statusCode: number;
+    setHeader(name: string, value: string): unknown;
+    end(body: string): unknown;
+  },
+  next: () => void,
+) => void;
 
-/** Its response. */
-interface PlainResponse {
-  statusCode: number;
-  setHeader(name: string, value: string): unknown;
-  end(body: string): unknown;
-}
-
-/** Middleware in the form of Express and Connect; a hook `onRequest` of Fastify calls it with `request.raw`, `reply.raw`. */
-export type RequireClientCert = (request: SecuredRequest, response: PlainResponse, next: () => void) => void;
-
+type PlainResponse = Parameters<RequireClientCert>[1];
 type Refusal = 'no-tls' | 'missing' | 'refused';
 
 const ANSWERS: Readonly<Record<Refusal, readonly [status: number, text: string]>> = {
