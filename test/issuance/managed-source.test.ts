@@ -362,6 +362,12 @@ describe('close()', () => {
     expect(fixture.issuer.life.closed).toBe(1);
   });
 
+  it('closes the issuer also when it was never started: it may have opened something before', async () => {
+    const fixture = unstarted();
+    await fixture.source.close?.();
+    expect(fixture.issuer.life).toEqual({ started: 0, closed: 1 });
+  });
+
   it('does not wait for ever for an issuer that ignores the signal, whose late answer is dropped', async () => {
     const fixture = await started({ isLocal: false, script: ['wait'] });
     void pendingOf(fixture);

@@ -2479,6 +2479,14 @@ export const breaks = [
     testName: 'The same with the ACME client',
   },
   {
+    name: 'managed: an issuer that was never started is not closed',
+    file: 'src/issuance/managed-source.ts',
+    find: '    await closeIssuer(this.#options.issuer,',
+    replace: '    if (this.#running !== undefined) await closeIssuer(this.#options.issuer,',
+    test: 'test/issuance/managed-source.test.ts',
+    testName: 'also when it was never started',
+  },
+  {
     name: 'order hold: what one order is told is not heeded by the others',
     file: 'src/acme/order-hold.ts',
     find: 'if (hold !== undefined) throw waits(names, hold);',
@@ -3547,7 +3555,7 @@ export const breaks = [
   },
   {
     name: 'issuance: what others store is a reason to read everything',
-    file: 'src/issuance/managed-source.ts',
+    file: 'src/issuance/keeper-set.ts',
     find: "if (record === 'current') void this.#keepers.get(segment)?.pickUp();",
     replace: 'for (const each of this.#keepers.values()) if (record !== segment) void each.pickUp();',
     test: 'test/issuance/managed-source.test.ts',
@@ -3611,7 +3619,7 @@ export const breaks = [
   },
   {
     name: 'revocation: an authority that has not heard of it never does',
-    file: 'src/issuance/managed-source.ts',
+    file: 'src/issuance/issuer-run.ts',
     find: 'if (request.revoked !== undefined) await',
     replace: 'if (false) await',
     test: 'test/issuance/revocation.test.ts',
