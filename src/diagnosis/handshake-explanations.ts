@@ -25,6 +25,7 @@ export type FailureKind =
   | 'client_key_unsupported'
   | 'client_name_not_allowed'
   | 'client_revocation_unknown'
+  | 'server_name_changed'
   | 'plain_http'
   | 'malformed'
   | 'disconnected'
@@ -107,6 +108,8 @@ export const REASON_KINDS: ReadonlyMap<string, FailureKind> = new Map<string, Fa
   ['CRL_NOT_YET_VALID', 'client_revocation_unknown'],
   ['CRL_SIGNATURE_FAILURE', 'client_revocation_unknown'],
   ...UNTRUSTED.map((reason) => [reason, 'client_certificate_refused'] as const),
+  // What node's own callback for names refuses, since the releases of November 2026.
+  ['CALLBACK_FAILED', 'server_name_changed'],
   ['HTTP_REQUEST', 'plain_http'],
   ['HTTPS_PROXY_REQUEST', 'plain_http'],
   ['WRONG_VERSION_NUMBER', 'malformed'],
@@ -238,6 +241,12 @@ export const EXPLANATIONS: Readonly<Record<FailureKind, Explanation>> = {
     level: 'warn',
     what: 'sent a certificate whose revocation cannot be looked up: a revocation list of its authorities is missing, out of date or not signed by them',
     hint: 'With crl or crlFile every authority of the chain, the root too, needs a list that is in date; see `openssl crl -in FILE -noout -nextupdate`.',
+  },
+  server_name_changed: {
+    code: 'SERVER_NAME_CHANGED',
+    level: 'warn',
+    what: 'asked for another name in its second hello, after HelloRetryRequest, which RFC 8446 forbids and no real client does',
+    hint: 'Nothing; if one address keeps doing it, the firewall is the place to stop it.',
   },
   plain_http: {
     code: 'TLS_PLAIN_HTTP_ON_TLS_PORT',

@@ -21,7 +21,9 @@ const { values, positionals } = parseArgs({
 });
 const major = Number(process.versions.node.split('.')[0]);
 const matching = breaks.filter(({ name }) => new RegExp(positionals[0] ?? '').test(name));
-const chosen = matching.filter(({ fromNode = 0 }) => fromNode <= major);
+const chosen = matching.filter(({ fromNode = 0, toNode = major }) => fromNode <= major && major <= toNode);
+for (const { name, toNode } of matching)
+  if (toNode < major) console.log(`left    ${name}: shows up to Node ${toNode}`);
 for (const { name, fromNode } of matching)
   if (fromNode > major) console.log(`left    ${name}: shows from Node ${fromNode} on`);
 const folder = await mkdtemp(join(tmpdir(), 'tlsmith-sabotage-'));

@@ -19,12 +19,16 @@ const SPKI_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
 const NONE = Buffer.alloc(0);
 const ZEROS = Buffer.alloc(32);
 const FINISHED = 20;
+const ALERT = 21;
 
-/** Completes a handshake over `socket`, with these server names in the first and in the second hello. */
+/**
+ * Completes a handshake over `socket`, with these server names in the first and in the second hello; answers the alert that
+ * the server has for the second.
+ */
 export async function retriedHandshake(
   socket: Socket,
   [first, second]: readonly [string, string],
-): Promise<void> {
+): Promise<number | undefined> {
   const { privateKey, publicKey } = generateKeyPairSync('x25519');
   const read = recordsOf(socket);
   const hellos = [
@@ -35,7 +39,9 @@ export async function retriedHandshake(
   for (const bytes of hellos) {
     messages.push(bytes.subarray(HEADER_BYTES));
     socket.write(bytes);
-    messages.push((await read()).payload);
+    const { header, payload } = await read();
+    if (header[0] === ALERT) return payload[1];
+    messages.push(payload);
   }
   const [firstHello, ...others] = messages as [Buffer, ...Buffer[]];
   // RFC 8446 §4.4.1: of the first hello only its hash goes on.
@@ -59,6 +65,7 @@ export async function retriedHandshake(
     .update(sha256(...transcript, flight))
     .digest();
   socket.write(protection(own).seal(Buffer.concat([Buffer.from([FINISHED, 0, 0, 32]), proof])));
+  return undefined;
 }
 
 function helloFor(name: string, share: Buffer): Buffer {
