@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { nodeHttps } from '../support/clients.js';
 import { type Pebble, startPebble } from '../support/pebble.js';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.js';
+import { until } from '../support/until.js';
 import { acmePage, HOST, nameGenerator } from './support/acme-server.js';
 import { type AcmeProcess, acmeProcess, type AcmeProcessOptions } from './support/acme-processes.js';
 import type { AcmeProcessLine } from './support/children/acme-process.js';
@@ -150,6 +151,66 @@ describe('Processes that share a folder', () => {
       expect(Math.min(...visits)).toBeGreaterThan(0);
     },
   );
+
+  it.each([2, 4])('all %i serve a renewed certificate soon after one of them has it', async (count) => {
+    const [name, storage] = [newName(), newStorage()];
+    const processes = await Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        started({ storage, domains: [name], ...(index === 0 ? {} : { port: 0 }) }),
+      ),
+    );
+    await Promise.all(processes.map((each) => each.told(({ event }) => event === 'certificate')));
+    const caPem = await pebble.rootPem();
+    processes.at(-1)?.say(`renew ${name}`);
+    const { serialNumber, at } = await Promise.race(
+      processes.map((each) => each.told(({ action }) => action === 'renewed')),
+    );
+    const ports = await portsOf('port', Promise.resolve(processes));
+    const waits = await Promise.all(
+      ports.map(async (port) => {
+        await until(async () => {
+          const { certificate } = await nodeHttps({ port, host: name, caPem });
+          return certificate.serialNumber === serialNumber;
+        });
+        return Date.now() - at;
+      }),
+    );
+    // For whoever reads the log; nothing depends on how fast this machine is today.
+    process.stdout.write(`${count} processes served it after ${waits.join(', ')} ms.\n`);
+  });
+
+  it('are the workers of a cluster that are replaced one by one, as at a reload, and no request fails', async () => {
+    const [name, storage, before] = [newName(), newStorage(), pebble.orders()];
+    const cluster = await started({ storage, domains: [name], workers: 2 });
+    const first = await cluster.told(({ event }) => event === 'certificate');
+    const caPem = await pebble.rootPem();
+    const pids = new Set<unknown>();
+    const statuses: number[] = [];
+    let isOver = false;
+    const clients = Array.from({ length: 3 }, async () => {
+      while (!isOver) {
+        const { status, headers } = await nodeHttps({ port: pebble.tlsPort, host: name, caPem });
+        statuses.push(status);
+        pids.add(headers['x-pid']);
+      }
+    });
+    for (let round = 1; round <= 2; round += 1) {
+      cluster.say('replace');
+      await cluster.told(() => cluster.lines.filter(({ event }) => event === 'replaced').length === round);
+    }
+    isOver = true;
+    await Promise.all(clients);
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    const left = cluster.lines.filter(({ event }) => event === 'left');
+    expect(left.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0]);
+    expect(pids.size).toBeGreaterThan(2);
+    // They serve what their predecessors have stored, and order nothing.
+    expect(pebble.orders() - before).toBe(1);
+    const { certificate, headers } = await nodeHttps({ port: pebble.tlsPort, host: name, caPem });
+    expect(certificate.serialNumber).toBe(first.serialNumber);
+    expect(cluster.lines.some(({ pid }) => String(pid) === headers['x-pid'])).toBe(true);
+    expect(cluster.lines.filter(({ event }) => event === 'failed' || event === 'warning')).toEqual([]);
+  });
 
   it('are the four workers of a cluster, on one port', async () => {
     const names = Array.from({ length: 4 }, newName);
