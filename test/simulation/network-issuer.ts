@@ -1,4 +1,5 @@
 /** The library's own ACME issuer, with a model of the network in place of HTTPS. */
+import { setServers } from 'node:dns';
 import { acmeIssuer } from '../../src/issuance/acme-issuer.js';
 import type { Issuer } from '../../src/issuance/issuer.js';
 import type { Storage } from '../../src/storage/storage.js';
@@ -7,6 +8,9 @@ import { generateKeyPair } from '../../src/x509/key-pair.js';
 import type { ModelAuthority } from './model-authority.js';
 import { modelNetwork, type NetworkOptions } from './model-network.js';
 import type { SimulatedHost } from './simulated-host.js';
+
+/** Nothing answers there. */
+const NO_SERVER = '127.0.0.1:9';
 
 /** What it is made with. */
 export interface NetworkIssuerOptions extends Omit<NetworkOptions, 'isAnswered'> {
@@ -34,6 +38,8 @@ export async function networkIssuer({
     ...{ profile: undefined, serverCa: undefined, agent: undefined },
   });
   await load();
+  // The library looks up the names of public authorities' certificates: nobody is asked here.
+  setServers([NO_SERVER]);
   let postponed = 0;
   const issuer: Issuer = {
     ...{ id: acme.id, isLocal: false },

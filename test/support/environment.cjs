@@ -2,8 +2,11 @@
 // them inside. Teaching the sandbox's classes to recognise the outer ones mends that for tests; the library
 // itself never decides by `instanceof`.
 //
+// It sees to it that no test asks a name server outside of this machine.
+//
 // It also fails a test file that leaves handles open. That is done here because jest runs the afterAll of a
 // set-up file before those of the test file, which close what the test opened.
+const { setServers } = require('node:dns');
 const { TestEnvironment } = require('jest-environment-node');
 const { leakSince, openHandles } = require('./leaks.cjs');
 
@@ -20,6 +23,8 @@ const NAMES = [
   'Object',
   'Uint8Array',
 ];
+/** Nothing answers there. */
+const NO_NAME_SERVER = '127.0.0.1:9';
 const ordinary = Function.prototype[Symbol.hasInstance];
 
 module.exports = class extends TestEnvironment {
@@ -27,6 +32,7 @@ module.exports = class extends TestEnvironment {
 
   async setup() {
     await super.setup();
+    setServers([NO_NAME_SERVER]);
     for (const name of NAMES) {
       const inner = this.global[name];
       const outer = globalThis[name];
