@@ -68,6 +68,17 @@ describe('An example serves a page and ends by itself:', () => {
       expect(JSON.parse(await page(port))).toEqual({ secure: true, protocol: 'https' });
     }));
 
+  it('health.ts, which says how many days its certificates have left', () =>
+    running('health.ts', async ({ port }) => {
+      const { certificates, findings } = JSON.parse(await page(port, { path: '/health' })) as {
+        certificates: { state: string; daysLeft: number }[];
+        findings: string[];
+      };
+      expect(findings).toEqual([]);
+      expect(certificates).toMatchObject([{ state: 'valid' }]);
+      expect(certificates[0]?.daysLeft).toBeGreaterThan(0);
+    }));
+
   it('fastify-server-factory.ts', () =>
     running('fastify-server-factory.ts', async ({ port }) => {
       expect(JSON.parse(await page(port))).toEqual({ protocol: 'https', hello: 'Fastify' });

@@ -199,6 +199,24 @@ describe('a client of a folder', () => {
     expect(answer.status).toBe(200);
   });
 
+  it('makes no file, however many are asked for that nobody has', async () => {
+    const options = { path: folder.path, fallback: selfSigned({ names: ['a.test'] }) };
+    const { port } = await serving(options);
+    const shown = async (servername: string): Promise<string> => {
+      const socket = await tls(port, { servername, rejectUnauthorized: false });
+      const { serialNumber } = socket.getPeerCertificate();
+      socket.destroy();
+      return serialNumber;
+    };
+    const serial = await shown('a.test');
+    const ask = async (client: number): Promise<void> => {
+      for (let number = client; number < 1_000; number += 10)
+        expect(await shown(`n${number}.unknown.test`)).toBe(serial);
+    };
+    await Promise.all(Array.from({ length: 10 }, (_, client) => ask(client)));
+    expect((await readdir(folder.path)).sort()).toEqual(['default.crt', 'default.key']);
+  });
+
   it('that no certificate covers is told with the files that were looked for, and where', async () => {
     await putFlat('a.test', ['a.test']);
     const log = memoryLog();

@@ -4354,6 +4354,14 @@ export const breaks = [
     testName: 'does not know the issuer: a leaf alone',
   },
   {
+    name: 'folders: everybody is to be let in before the owner',
+    file: 'src/files/file-errors.ts',
+    find: 'Prefer: chown ${',
+    replace: 'chmod 644, or chown ${',
+    test: 'test/sources/file-pair-files.test.ts',
+    testName: 'is told to a user who is not root',
+  },
+  {
     name: 'folders: publicUrl may have a name that no certificate covers',
     file: 'src/public-name.ts',
     find: 'this.#isCovered = covers(names, host)',

@@ -1,5 +1,5 @@
 // What can be wrong with the files of a pair, made wrong with the tools that people use.
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { chmod, chown, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,6 +17,11 @@ const run = promisify(execFile);
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 const asRoot = isRoot ? it : it.skip;
+/** Skipped also where node lies in a folder of root's alone. */
+const asNobody =
+  isRoot && spawnSync(process.execPath, ['-e', ''], { uid: NOBODY, gid: NOBODY, cwd: '/' }).status === 0
+    ? it
+    : it.skip;
 let pair: TestPair;
 
 beforeAll(async () => {
@@ -61,6 +66,14 @@ async function toldUnprivileged(options: FilePairOptions): Promise<Told> {
   return JSON.parse(stdout) as Told;
 }
 
+/** The same for a process of another user. */
+async function toldTo(user: number, options: FilePairOptions): Promise<Told> {
+  const program = compiled(__dirname, 'children', 'load-file-pair.ts');
+  const ids = { uid: user, gid: user, cwd: '/' };
+  const { stdout } = await run(process.execPath, [program, JSON.stringify(options)], ids);
+  return JSON.parse(stdout) as Told;
+}
+
 const [uid, gid] = [process.getuid?.(), process.getgid?.()];
 
 describe('a file that this user may not read', () => {
@@ -71,6 +84,19 @@ describe('a file that this user may not read', () => {
       expect(told.code).toBe('TLS_FILE_UNREADABLE');
       expect(told.message).toMatch(/owner 65534:65534 mode 0600, this process is 0:0/);
       expect(told.hint).toContain(`chown 0 ${files.keyFile}`);
+    });
+  });
+
+  asNobody('is told to a user who is not root, with what root left it as', async () => {
+    await withPair(async (_folder, files) => {
+      const told = await toldTo(NOBODY, files);
+      expect(told.code).toBe('TLS_FILE_UNREADABLE');
+      expect(told.message).toMatch(/owner 0:0 mode 0600, this process is 65534:65534/);
+      expect(told.hint).toContain(`Prefer: chown 65534 ${files.keyFile}; or chgrp 65534 and chmod 640`);
+      expect(told.hint).toContain('fsGroup with defaultMode 0440');
+      // The mend that the hint begins with.
+      await chown(files.keyFile, NOBODY, NOBODY);
+      expect(await toldTo(NOBODY, files)).toMatchObject({ code: 'loaded', findings: [] });
     });
   });
 
