@@ -240,7 +240,7 @@ export class Certificates {
         const plan = plannedRenewal === undefined ? {} : { plannedRenewal };
         yield* watchedOf(credential, { source: name, ...plan });
       }
-      for (const certificate of unloadedOf(source)) yield { certificate, source: name };
+      for (const certificate of unloadedOf(source)) yield* watchedOf(certificate, { source: name });
     }
   }
 }

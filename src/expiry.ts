@@ -42,13 +42,13 @@ export interface WatchedCertificate {
   readonly intermediate?: string;
 }
 
-/** What is to be watched of a certificate at hand: its own end and, where an intermediate ends before it, that one's. */
+/** What is to be watched of a certificate: its own end and, where an intermediate ends before it, that one's. */
 export function* watchedOf(
-  credential: Credential,
+  certificate: UnloadedCertificate,
   watched: Pick<WatchedCertificate, 'source' | 'plannedRenewal'>,
 ): Iterable<WatchedCertificate> {
-  yield { certificate: credential, ...watched };
-  const { names, serialNumber, notBefore, shortIntermediate } = credential;
+  yield { certificate, ...watched };
+  const { names, serialNumber, notBefore, shortIntermediate } = certificate;
   if (shortIntermediate === undefined) return;
   const { subject, notAfter } = shortIntermediate;
   const { source, plannedRenewal = Infinity } = watched;

@@ -100,25 +100,18 @@ interface StateOptions {
 }
 
 function credentialStatus(credential: Credential, source: string, options: StateOptions): CertificateStatus {
-  const { issuer, fingerprint256, shortIntermediate } = credential;
-  const status = { ...knownStatus(credential, source, options), issuer, fingerprint256 };
-  if (shortIntermediate === undefined) return status;
-  const { subject, notAfter } = shortIntermediate;
-  return {
-    ...status,
-    state: stateWithChain(status.state, credential, options),
-    intermediate: { subject, notAfter: isoOf(notAfter) },
-  };
+  const { issuer, fingerprint256 } = credential;
+  return { ...knownStatus(credential, source, options), issuer, fingerprint256 };
 }
 
 /** A certificate whose chain ends soon, or has ended, may be of no use to clients before its own end. */
 function stateWithChain(
   state: CertificateState,
-  credential: Credential,
+  certificate: UnloadedCertificate,
   { now, plannedRenewal }: StateOptions,
 ): CertificateState {
   const plan = plannedRenewal === undefined ? {} : { plannedRenewal };
-  const [, chain] = watchedOf(credential, { source: '', ...plan });
+  const [, chain] = watchedOf(certificate, { source: '', ...plan });
   if (chain === undefined || state !== 'valid') return state;
   return now >= firstWarning(chain.certificate, chain.plannedRenewal) ? 'expiring' : state;
 }
@@ -128,8 +121,8 @@ function knownStatus(
   source: string,
   options: StateOptions,
 ): CertificateStatus {
-  const { names, serialNumber, notBefore, notAfter } = certificate;
-  return {
+  const { names, serialNumber, notBefore, notAfter, shortIntermediate } = certificate;
+  const status = {
     names,
     source,
     state: stateOf(certificate, options),
@@ -137,6 +130,13 @@ function knownStatus(
     notBefore: isoOf(notBefore),
     notAfter: isoOf(notAfter),
     daysLeft: Math.floor((notAfter - options.now) / DAY_MS),
+  };
+  if (shortIntermediate === undefined) return status;
+  const { subject, notAfter: end } = shortIntermediate;
+  return {
+    ...status,
+    state: stateWithChain(status.state, certificate, options),
+    intermediate: { subject, notAfter: isoOf(end) },
   };
 }
 

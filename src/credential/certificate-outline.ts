@@ -46,21 +46,36 @@ export function outlineOf(der: Buffer): CertificateOutline | undefined {
   }
 }
 
-/** TBSCertificate, up to its end. */
-function outlineIn(tbs: DerCursor): CertificateOutline {
+/** When a certificate of any kind ends; undefined when it takes more to read it. */
+export function endOf(der: Buffer): number | undefined {
+  try {
+    return beginningOf(new DerCursor(der).enter(TAG.sequence).enter(TAG.sequence)).notAfter;
+  } catch {
+    return undefined;
+  }
+}
+
+/** TBSCertificate, up to its validity. */
+function beginningOf(tbs: DerCursor): Omit<CertificateOutline, 'names'> {
   tbs.skipIf(contextTag(0, 'constructed')); // version
   const serialNumber = serialNumberOf(tbs.enter(TAG.integer).octets());
   tbs.enter(TAG.sequence); // signature
   tbs.enter(TAG.sequence); // issuer
   const validity = tbs.enter(TAG.sequence);
   const [notBefore, notAfter] = [instantIn(validity), instantIn(validity)];
+  return { serialNumber, notBefore, notAfter };
+}
+
+/** TBSCertificate, up to its end. */
+function outlineIn(tbs: DerCursor): CertificateOutline {
+  const beginning = beginningOf(tbs);
   tbs.enter(TAG.sequence); // subject
   tbs.enter(TAG.sequence); // subjectPublicKeyInfo
   tbs.skipIf(contextTag(1, 'primitive'));
   tbs.skipIf(contextTag(2, 'primitive'));
   const extensions = tbs.enter(contextTag(3, 'constructed')).enter(TAG.sequence);
   tbs.assertEnd();
-  return { names: namesAmong(extensions), serialNumber, notBefore, notAfter };
+  return { names: namesAmong(extensions), ...beginning };
 }
 
 /** RFC 5280 §4.1.2.2: positive, and so with a zero in front where the first bit would say otherwise. */

@@ -54,7 +54,10 @@ export interface CertificateSource {
 }
 
 /** What is known of a certificate that is not loaded, as its file says it. */
-export type UnloadedCertificate = Pick<Credential, 'names' | 'serialNumber' | 'notBefore' | 'notAfter'>;
+export type UnloadedCertificate = Pick<
+  Credential,
+  'names' | 'serialNumber' | 'notBefore' | 'notAfter' | 'shortIntermediate'
+>;
 
 /** No name, so that no member of somebody else's source is taken for it. */
 export const UNLOADED: unique symbol = Symbol('unloaded certificates');

@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { namesOf, validityOf } from '../../credential/certificate-facts.js';
 import { outlineOf } from '../../credential/certificate-outline.js';
 import { certificateBlocks } from '../../credential/pem.js';
+import { ChainEnds } from './chain-ends.js';
 import type { CertificateSummary } from './pair-entry.js';
 
 /** A certificate file, looked into. */
@@ -31,6 +32,7 @@ const RSA_ENCRYPTION = Buffer.from('06092a864886f70d010101', 'hex');
 /** Reads summaries, any number side by side, with as many buffers as are in use at a time. */
 export class SummaryReader {
   readonly #buffers: Buffer[] = [];
+  readonly #chainEnds = new ChainEnds();
 
   /**
    * The summary of a file.
@@ -43,7 +45,7 @@ export class SummaryReader {
       await beforeParsing();
       // What fills the buffer may go on beyond it.
       return bytes.length < BUFFER_BYTES
-        ? contentOf(bytes, path)
+        ? contentOf(bytes, path, this.#chainEnds)
         : thoroughContentOf(await readFile(path), path);
     } finally {
       this.#buffers.push(buffer);
@@ -56,10 +58,15 @@ export class SummaryReader {
   }
 }
 
-function contentOf(bytes: Buffer, path: string): CertificateFileContent {
+function contentOf(bytes: Buffer, path: string, chainEnds: ChainEnds): CertificateFileContent {
   const summary = plainSummary(bytes);
   if (summary === undefined) return thoroughContentOf(bytes, path);
-  return { summary, isAuthority: false, hasKey: hasKey(bytes) };
+  const shortIntermediate = chainEnds.shortIn(bytes, summary.notAfter);
+  return {
+    summary: shortIntermediate === undefined ? summary : { ...summary, shortIntermediate },
+    isAuthority: false,
+    hasKey: hasKey(bytes),
+  };
 }
 
 /** Of a file that begins with the certificate of a server, as nearly all do. */

@@ -213,8 +213,11 @@ export class PairLoader {
     this.#untold.delete(entry);
     this.#outlived.delete(entry);
     this.#kept.set(entry, credential);
-    const { names, serialNumber, notBefore, notAfter } = credential;
-    const summary = { names, serialNumber, notBefore, notAfter, isRsa: isRsa(credential) };
+    const { names, serialNumber, notBefore, notAfter, shortIntermediate } = credential;
+    const summary = {
+      ...{ names, serialNumber, notBefore, notAfter, isRsa: isRsa(credential) },
+      ...(shortIntermediate === undefined ? {} : { shortIntermediate }),
+    };
     announcements.changed(index.update(entry, summary));
     this.#tellOf(entry, findings);
     if (entry.toldId === credential.id) return;
