@@ -1,6 +1,6 @@
 // Before a run of jest: compiles the examples and the children of tests, once for all of them. Node starts what comes
 // of it in a fifth of the time that tsx takes. programs.ts tells where it is.
-const { chmod, mkdtemp, readdir, symlink, writeFile } = require('node:fs/promises');
+const { mkdtemp, readdir, symlink, writeFile } = require('node:fs/promises');
 const { tmpdir } = require('node:os');
 const { dirname, join } = require('node:path');
 const { build } = require('esbuild');
@@ -10,8 +10,6 @@ const CHECKOUT = dirname(require.resolve('../../package.json'));
 module.exports = async function compilePrograms() {
   const folder = await mkdtemp(join(tmpdir(), 'tlsmith-programs-'));
   process.env.TLSMITH_TEST_PROGRAMS = folder;
-  // Some are run as another user.
-  await chmod(folder, 0o755);
   await build({
     ...{ absWorkingDir: CHECKOUT, entryPoints: await programs(), outbase: '.', outdir: folder },
     ...{ bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20' },
