@@ -7,7 +7,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { SecureContext, TLSSocket } from 'node:tls';
 
-const taken = new WeakMap<TLSSocket, X509Certificate>();
+const taken = new WeakMap<TLSSocket, X509Certificate | undefined>();
 
 /** An `SNICallback` that chooses nothing, and sees to it that the client's certificate is known when node refuses it. */
 export function takePeerCertificate(
@@ -21,8 +21,7 @@ export function takePeerCertificate(
 }
 
 function take(this: TLSSocket): void {
-  const certificate = this.getPeerX509Certificate();
-  if (certificate !== undefined) taken.set(this, certificate);
+  taken.set(this, this.getPeerX509Certificate());
 }
 
 /** The client's certificate, whether node has let it in or not. Never `getPeerCertificate()`: some curves crash it. */

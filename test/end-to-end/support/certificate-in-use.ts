@@ -43,10 +43,7 @@ export async function certificateInUse({
  * A renewal that has to fail, and the serial number of what was in use before. Now and then Pebble has an order ready at once, without
  * a validation that could fail, although it is told to reuse none: then the next one is tried.
  */
-export async function failedRenewal({
-  secure,
-  name,
-}: Pick<CertificateInUse, 'secure' | 'name'>): Promise<{
+export async function failedRenewal({ secure, name }: Pick<CertificateInUse, 'secure' | 'name'>): Promise<{
   readonly error: unknown;
   readonly serialNumber: string;
 }> {
