@@ -46,36 +46,51 @@ export function outlineOf(der: Buffer): CertificateOutline | undefined {
   }
 }
 
-/** When a certificate of any kind ends; undefined when it takes more to read it. */
-export function endOf(der: Buffer): number | undefined {
+/** Who has issued whom, and until when it is good: of a certificate of any kind. */
+export interface ChainLink {
+  /** Distinguished names, DER without its outer tag. */
+  readonly issuer: Buffer;
+  readonly subject: Buffer;
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number;
+}
+
+/** The link; undefined when it takes more to read this certificate. */
+export function linkOf(der: Buffer): ChainLink | undefined {
   try {
-    return beginningOf(new DerCursor(der).enter(TAG.sequence).enter(TAG.sequence)).notAfter;
+    const tbs = new DerCursor(der).enter(TAG.sequence).enter(TAG.sequence);
+    const { issuer, notAfter } = beginningOf(tbs);
+    return {
+      issuer: Buffer.from(issuer.octets()),
+      notAfter,
+      subject: Buffer.from(tbs.enter(TAG.sequence).octets()),
+    };
   } catch {
     return undefined;
   }
 }
 
 /** TBSCertificate, up to its validity. */
-function beginningOf(tbs: DerCursor): Omit<CertificateOutline, 'names'> {
+function beginningOf(tbs: DerCursor): Omit<CertificateOutline, 'names'> & { readonly issuer: DerCursor } {
   tbs.skipIf(contextTag(0, 'constructed')); // version
   const serialNumber = serialNumberOf(tbs.enter(TAG.integer).octets());
   tbs.enter(TAG.sequence); // signature
-  tbs.enter(TAG.sequence); // issuer
+  const issuer = tbs.enter(TAG.sequence);
   const validity = tbs.enter(TAG.sequence);
   const [notBefore, notAfter] = [instantIn(validity), instantIn(validity)];
-  return { serialNumber, notBefore, notAfter };
+  return { serialNumber, issuer, notBefore, notAfter };
 }
 
 /** TBSCertificate, up to its end. */
 function outlineIn(tbs: DerCursor): CertificateOutline {
-  const beginning = beginningOf(tbs);
+  const { serialNumber, notBefore, notAfter } = beginningOf(tbs);
   tbs.enter(TAG.sequence); // subject
   tbs.enter(TAG.sequence); // subjectPublicKeyInfo
   tbs.skipIf(contextTag(1, 'primitive'));
   tbs.skipIf(contextTag(2, 'primitive'));
   const extensions = tbs.enter(contextTag(3, 'constructed')).enter(TAG.sequence);
   tbs.assertEnd();
-  return { names: namesAmong(extensions), ...beginning };
+  return { names: namesAmong(extensions), serialNumber, notBefore, notAfter };
 }
 
 /** RFC 5280 §4.1.2.2: positive, and so with a zero in front where the first bit would say otherwise. */

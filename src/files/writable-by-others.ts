@@ -30,8 +30,9 @@ export async function writableFiles({ certFile, keyFile, chainFile }: PairMateri
   const files = [certFile, keyFile, chainFile].filter((file) => file !== undefined);
   const found = await Promise.all(
     [...new Map(files.map((file) => [file.path, file])).values()].map(async ({ path, location, stats }) => {
+      if (!stats.isFile() || !isWritten(stats)) return [];
       const real = await realpath(location).catch(() => location);
-      const writer = stats.isFile() ? await writerOf(real, stats) : undefined;
+      const writer = await writerOf(real, stats);
       return writer === undefined || !(await areModesMeant(real, stats)) ? [] : [{ path, stats, writer }];
     }),
   );
@@ -71,10 +72,15 @@ export async function writableFolders(
   return findings;
 }
 
+/** Whether the mode lets anybody but the owner write: of most files it does not, and nothing more is asked. */
+function isWritten({ mode }: Pick<Stats, 'mode'>): boolean {
+  return ((mode | (mode >> GROUP_SHIFT)) & WRITE) !== 0;
+}
+
 /** Whoever of the others can write what lies at `path`; undefined when nobody can, or can get there. */
 async function writerOf(path: string, { mode, gid }: Stats): Promise<Writer | undefined> {
+  if (!isWritten({ mode })) return undefined;
   const isForAll = (mode & WRITE) !== 0;
-  if (!isForAll && ((mode >> GROUP_SHIFT) & WRITE) === 0) return undefined;
   const above = await Promise.all(foldersAbove(path).map((folder) => stat(folder).catch(() => undefined)));
   const leads = (may: (stats: Stats) => boolean): boolean =>
     above.every((folder) => folder !== undefined && may(folder));

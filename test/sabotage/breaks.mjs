@@ -2497,8 +2497,8 @@ export const breaks = [
   {
     name: 'folders: whatever ends first in a file is taken for its chain',
     file: 'src/sources/directory/chain-ends.ts',
-    find: 'issued.checkIssued(other)',
-    replace: 'issued.subject !== other.subject',
+    find: 'link?.subject.equals(issuer) === true',
+    replace: 'link?.subject.equals(issuer) === false',
     test: 'test/sources/directory/chain-ends.test.ts',
     testName: 'not of the chain of the leaf',
   },
