@@ -1,18 +1,17 @@
 /**
  * The object that `createSecureServer` returns. What each part does stands in its own file, and when it runs in
- * `server-lifecycle.ts`; here is what users see of it.
+ * `server-lifecycle.ts` and `server-listening.ts`; here is what users see of it.
  */
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Server as NetServer } from 'node:net';
 import type { SecureContext, TlsOptions } from 'node:tls';
 import { abortable } from './abortable.js';
 import type { AttachableServer } from './application/application.js';
 import { Entrance } from './application/entrance.js';
 import { type CloseOptions, parseGrace } from './close-options.js';
 import { normalizeConfiguredName } from './credential/server-name.js';
-import { messageOf, TlsmithError } from './errors.js';
-import { emitGuarded, type SecureServerEvents } from './events.js';
+import { TlsmithError } from './errors.js';
+import type { SecureServerEvents } from './events.js';
 import { deferredListener } from './http/deferred-listener.js';
 import type { PlainAction } from './http/plain-listener.js';
 import { LazyCore } from './lazy-core.js';
@@ -23,6 +22,7 @@ import type { ServerSettings } from './options.js';
 import { ServerAddresses } from './server-addresses.js';
 import type { ServerCore, ServerParts } from './server-core.js';
 import { ServerLifecycle } from './server-lifecycle.js';
+import { ServerListening } from './server-listening.js';
 import type { ServerStatus } from './status.js';
 
 /** For what may be given up while it is waited for. */
@@ -45,10 +45,7 @@ export class SecureServer<
   readonly #core: LazyCore;
   readonly #addresses: ServerAddresses;
   readonly #lifecycle: ServerLifecycle;
-  /** To which run what listens belongs: a late 'close' must not end a later one. */
-  readonly #runOf = new WeakMap<NetServer, number>();
-  /** The latest `listen()`, whatever became of it. */
-  #opening: Promise<unknown> = Promise.resolve();
+  readonly #listening: ServerListening;
 
   /** @internal */
   constructor(parts: ServerParts, server: AttachableServer | undefined) {
@@ -66,14 +63,18 @@ export class SecureServer<
       { settings, listeners, core: this.#core },
       {
         opened: (further) => {
-          this.#runOf.set(further, this.#lifecycle.ends);
+          this.#listening.opened(further);
         },
         closed: (further) => {
-          this.#onServerClosed(further);
+          this.#listening.closed(further);
         },
       },
     );
     this.#lifecycle = new ServerLifecycle(settings.clock, this.#core, this.#addresses);
+    this.#listening = new ServerListening({
+      ...{ listeners, core: this.#core, addresses: this.#addresses, lifecycle: this.#lifecycle },
+      ...{ logger: settings.logger, emitter: this },
+    });
     if (server !== undefined) this.attach(server);
   }
 
@@ -137,11 +138,7 @@ export class SecureServer<
         'listen: port -1 disables the TLS listener and `http` is off, so nothing would listen.',
       );
     }
-    const { closes } = this.#lifecycle;
-    // One after the other: the second of two calls must find the first address open.
-    const opening = this.#opening.then(() => this.#startAndOpen(entrance, parsed, closes));
-    this.#opening = opening.catch(() => undefined);
-    await opening;
+    await this.#listening.listen(entrance, parsed);
     this.#core.loaded.logStart(this.urls, entrance.application);
     return this;
   }
@@ -183,16 +180,12 @@ export class SecureServer<
    * @throws `TypeError` when the server is of another kind, or somebody else has taken over its connections
    */
   attach(server: AttachableServer): this {
-    const entrance: Entrance = new Entrance(server, this.#settings.clock, () => this.#startFor(server));
+    const entrance: Entrance = new Entrance(server, this.#settings.clock, () =>
+      this.#listening.startFor(server),
+    );
     this.#addresses.add(entrance);
     this.#core.current?.open(entrance);
-    server.on('listening', () => {
-      this.#onListening(entrance);
-    });
-    server.on('close', () => {
-      this.#onServerClosed(server);
-    });
-    if (server.listening) this.#onListening(entrance);
+    this.#listening.follow(entrance);
     return this;
   }
 
@@ -280,78 +273,5 @@ export class SecureServer<
     throw new TlsmithError('NOT_STARTED', `${member} was used before the server had started.`, {
       hint: 'await secure.start() (or listen()) first.',
     });
-  }
-
-  /** What a connection has to wait for; a stray one must not start a server again that was closed. */
-  #startFor(server: AttachableServer): Promise<void> | 'started' | 'closed' {
-    const lifecycle = this.#lifecycle;
-    if (lifecycle.isStarted) return 'started';
-    const isClosed = !lifecycle.isRunning && lifecycle.ends > 0 && !server.listening;
-    return isClosed ? 'closed' : lifecycle.start();
-  }
-
-  async #startAndOpen(entrance: Entrance, target: ListenTarget | undefined, closes: number): Promise<void> {
-    const lifecycle = this.#lifecycle;
-    await lifecycle.closing;
-    lifecycle.assertNotClosedSince(closes, 'listen()');
-    const { ends } = lifecycle;
-    const isHeld = lifecycle.isStarted && !this.#addresses.isOpen;
-    const signal = target?.signal;
-    try {
-      await abortable(lifecycle.start(), signal);
-      lifecycle.assertNotClosedSince(closes, 'listen()');
-      await this.#addresses.open(entrance, target);
-    } catch (error) {
-      const isLeftOver = ends === lifecycle.ends && !isHeld && !this.#addresses.isOpen;
-      const ending = isLeftOver ? lifecycle.end(0) : undefined;
-      // Who gives up does not wait for a source that hangs.
-      if (signal?.aborted !== true) await ending;
-      throw error;
-    }
-  }
-
-  /** Somebody, perhaps a framework, has made the application's server listen. */
-  #onListening(entrance: Entrance): void {
-    const { server } = entrance.application;
-    this.#listeners.add(server, 'https');
-    this.#runOf.set(server, this.#lifecycle.ends);
-    // Of what listen() opens it hears by itself.
-    if (this.#addresses.isOpening) return;
-    this.#startListening(entrance).catch((error: unknown) => {
-      if (!server.listening) return;
-      const { current } = this.#core;
-      if (current === undefined) this.#notLoaded(error);
-      else current.startFailed(error);
-      entrance.shut();
-    });
-  }
-
-  /** The core tells of all else that fails; this is its own absence, such as after an update under a process that runs. */
-  #notLoaded(cause: unknown): void {
-    const error = new TlsmithError('SOURCE_FAILED', `The server could not be loaded: ${messageOf(cause)}`, {
-      hint: 'Restart the process; if that does not help, install the package again.',
-      cause,
-    });
-    const { code, hint, message } = error;
-    const { logger } = this.#settings;
-    logger.error({ code, hint }, message);
-    emitGuarded(this, ['failed', { error, names: [], attempt: 1 }], (thrown) => {
-      logger.error({ reason: messageOf(thrown) }, 'A listener of the event failed threw');
-    });
-  }
-
-  async #startListening(entrance: Entrance): Promise<void> {
-    const { server } = entrance.application;
-    await this.#lifecycle.start(() => server.listening);
-    const address = server.address();
-    if (address === null) return;
-    await this.#addresses.openCompanion(entrance, typeof address === 'string' ? undefined : address.address);
-  }
-
-  #onServerClosed(server: NetServer): void {
-    const isOfThisRun = this.#runOf.get(server) === this.#lifecycle.ends;
-    // A listen() that is under way ends the run by itself when it fails.
-    const isLast = !this.#addresses.isOpen && !this.#addresses.isOpening;
-    if (isOfThisRun && isLast && this.#lifecycle.isRunning) void this.#lifecycle.end(0);
   }
 }

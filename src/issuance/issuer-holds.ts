@@ -46,10 +46,8 @@ export class IssuerHolds {
   }
 
   /** Keeps what an issuer has failed with, if that is a reason not to ask it for a while. */
-  async note(issuerId: string, error: TlsmithError, request: IssueRequest): Promise<boolean> {
-    const record = holdFor(error, this.#options.clock.now());
-    await this.#write(issuerId, record, request);
-    return record !== undefined;
+  async note(issuerId: string, error: TlsmithError, request: IssueRequest): Promise<void> {
+    await this.#write(issuerId, holdFor(error, this.#options.clock.now()), request);
   }
 
   /** Forgets it: the issuer has issued. */

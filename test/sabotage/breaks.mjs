@@ -701,7 +701,7 @@ export const breaks = [
   },
   {
     name: 'a start that fails in the background leaves the server open',
-    file: 'src/secure-server.ts',
+    file: 'src/server-listening.ts',
     find: '      entrance.shut();\n',
     replace: '',
     test: 'test/end-to-end/frameworks.test.ts',
@@ -3509,7 +3509,7 @@ export const breaks = [
   },
   {
     name: 'a server whose code is gone closes without a word',
-    file: 'src/secure-server.ts',
+    file: 'src/server-listening.ts',
     find: 'if (current === undefined) this.#notLoaded(error);',
     replace: 'if (current === undefined) void this.#notLoaded;',
     test: 'test/secure-server.test.ts',
